@@ -1,0 +1,58 @@
+"""Crystallographic reflection data as labeled xarray Datasets.
+
+Importing the package registers the ``.xtal`` accessor on Datasets, DataArrays and DataFrames.
+Names below load their module on first use.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from pathlib import PurePath
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from xrefl import errors as errors
+    from xrefl import tutorial as tutorial
+    from xrefl.crystal.cell import UnitCell as UnitCell
+    from xrefl.crystal.generate import count_reflections as count_reflections
+    from xrefl.crystal.generate import miller_indices as miller_indices
+    from xrefl.crystal.op import Op as Op
+    from xrefl.crystal.spacegroup import SpaceGroup as SpaceGroup
+    from xrefl.hkl.index import HKLIndex as HKLIndex
+    from xrefl.hkl.restore import restore as restore
+    from xrefl.io.mtz.open import open_mtz as open_mtz
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "HKLIndex": "xrefl.hkl.index",
+    "Op": "xrefl.crystal.op",
+    "SpaceGroup": "xrefl.crystal.spacegroup",
+    "UnitCell": "xrefl.crystal.cell",
+    "count_reflections": "xrefl.crystal.generate",
+    "miller_indices": "xrefl.crystal.generate",
+    "open_mtz": "xrefl.io.mtz.open",
+    "restore": "xrefl.hkl.restore",
+}
+_MODULES = ("errors", "tutorial")
+
+__all__ = ["__version__", *_HOME, *_MODULES]  # noqa: PLE0604
+
+
+def __getattr__(name: str) -> object:
+    if name in _HOME:
+        return getattr(importlib.import_module(_HOME[name]), name)
+    if name in _MODULES:
+        return importlib.import_module(f"xrefl.{name}")
+    raise AttributeError(f"module 'xrefl' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
+# The `xrefl` command must answer --help before xarray has loaded; its subcommands call
+# functions, not accessors. Everywhere else the accessors are there once xrefl is imported.
+if PurePath(sys.argv[0] if getattr(sys, "argv", None) else "").stem != "xrefl":
+    importlib.import_module("xrefl.accessors")

@@ -1,0 +1,51 @@
+"""The one place where xrefl starts threads."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+_MIN_ROWS = 16_384
+_SLICES_PER_THREAD = 4
+
+
+def thread_count() -> int:
+    """Return the number of threads a call may use.
+
+    It is the number of cores this process may run on, or ``XREFL_NUM_THREADS`` where that is
+    set. Called from any thread but the main one (a dask worker, say) it is 1: whoever started
+    that thread has already divided the cores.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        return 1
+    asked = os.environ.get("XREFL_NUM_THREADS", "")
+    if asked.isdecimal() and int(asked) > 0:
+        return int(asked)
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def over_rows(
+    kernel: Callable[..., object], nrow: int, *args: object, min_rows: int = _MIN_ROWS
+) -> None:
+    """Call ``kernel(start, stop, *args)`` for slices that cover ``nrow`` rows, on threads.
+
+    The kernel must release the GIL and write only to the rows it was given. Fewer than
+    ``min_rows`` rows are done in the calling thread.
+    """
+    threads = thread_count()
+    if threads == 1 or nrow < min_rows:
+        kernel(0, nrow, *args)
+        return
+    count = min(threads * _SLICES_PER_THREAD, -(-nrow // (min_rows // 4 or 1)))
+    edges = [nrow * i // count for i in range(count + 1)]
+    with ThreadPoolExecutor(threads) as pool:
+        tasks = [
+            pool.submit(kernel, start, stop, *args)
+            for start, stop in zip(edges[:-1], edges[1:], strict=True)
+        ]
+        for task in tasks:
+            task.result()
