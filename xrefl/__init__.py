@@ -37,7 +37,7 @@ _HOME = {
 }
 _MODULES = ("errors", "tutorial")
 
-__all__ = ["__version__", *_HOME, *_MODULES]  # noqa: PLE0604
+__all__ = ["__version__", *_HOME, *_MODULES]
 
 
 def __getattr__(name: str) -> object:

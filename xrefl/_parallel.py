@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import threading
+from collections import deque
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 
 _MIN_ROWS = 16_384
 _SLICES_PER_THREAD = 4
@@ -42,10 +43,26 @@ def over_rows(
         return
     count = min(threads * _SLICES_PER_THREAD, -(-nrow // (min_rows // 4 or 1)))
     edges = [nrow * i // count for i in range(count + 1)]
-    with ThreadPoolExecutor(threads) as pool:
-        tasks = [
-            pool.submit(kernel, start, stop, *args)
-            for start, stop in zip(edges[:-1], edges[1:], strict=True)
-        ]
-        for task in tasks:
-            task.result()
+    slices = deque(pairwise(edges))
+    errors: list[BaseException] = []
+
+    def work() -> None:
+        while slices and not errors:
+            try:
+                piece = slices.popleft()
+            except IndexError:  # another thread took the last one
+                return
+            try:
+                kernel(*piece, *args)
+            except BaseException as error:
+                errors.append(error)
+
+    # Threads of our own cost less than a pool, and the calling thread works, too.
+    helpers = [threading.Thread(target=work) for _ in range(threads - 1)]
+    for helper in helpers:
+        helper.start()
+    work()
+    for helper in helpers:
+        helper.join()
+    if errors:
+        raise errors[0]

@@ -1,0 +1,1 @@
+"""Crystals as such: cells, operations, space groups, Miller indices. Knows NumPy and numba only."""

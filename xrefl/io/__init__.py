@@ -1,0 +1,1 @@
+"""Files of reflections: reading, writing, and xarray's way into the readers."""

@@ -1,0 +1,14 @@
+"""``DataArray.xtal``."""
+
+from __future__ import annotations
+
+import xarray as xr
+
+from xrefl.accessors.reflections import ReflectionAccessor
+
+__all__ = ["DataArrayAccessor"]
+
+
+@xr.register_dataarray_accessor("xtal")
+class DataArrayAccessor(ReflectionAccessor[xr.DataArray]):
+    """Crystallography of one column of merged reflections."""

@@ -1,0 +1,61 @@
+"""Methods that Datasets and DataArrays of reflections have in common."""
+
+from __future__ import annotations
+
+from typing import Generic, TypeVar
+
+import xarray as xr
+
+from xrefl.accessors._doc import doc_of
+from xrefl.crystal.cell import UnitCell
+from xrefl.crystal.spacegroup import SpaceGroup
+from xrefl.hkl import crystal, reflections
+
+Data = TypeVar("Data", xr.Dataset, xr.DataArray)
+
+
+class ReflectionAccessor(Generic[Data]):
+    """Holds the object, and passes it to the functions."""
+
+    def __init__(self, obj: Data) -> None:
+        self._obj: Data = obj
+
+    @property
+    def cell(self) -> UnitCell:
+        """Unit cell; see `xrefl.UnitCell`."""
+        return crystal.crystal(self._obj).cell
+
+    @property
+    def spacegroup(self) -> SpaceGroup:
+        """Space group; see `xrefl.SpaceGroup`."""
+        return crystal.crystal(self._obj).spacegroup
+
+    @property
+    def is_merged(self) -> bool:
+        """Whether these are merged reflections (`hkl`) or unmerged observations (`obs`)."""
+        return crystal.is_merged(self._obj)
+
+    @property
+    def resolution(self) -> tuple[float, float]:
+        """Low and high resolution limit in Å."""
+        return reflections.resolution(self._obj)
+
+    @doc_of(reflections.d)
+    def d(self) -> xr.DataArray:
+        return reflections.d(self._obj)
+
+    @doc_of(reflections.inv_d2)
+    def inv_d2(self) -> xr.DataArray:
+        return reflections.inv_d2(self._obj)
+
+    @doc_of(reflections.centric)
+    def centric(self) -> xr.DataArray:
+        return reflections.centric(self._obj)
+
+    @doc_of(reflections.epsilon)
+    def epsilon(self, *, centering: bool = True) -> xr.DataArray:
+        return reflections.epsilon(self._obj, centering=centering)
+
+    @doc_of(reflections.absent)
+    def absent(self) -> xr.DataArray:
+        return reflections.absent(self._obj)

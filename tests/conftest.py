@@ -1,0 +1,28 @@
+"""What all tests share."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import hypothesis
+import pytest
+
+import xrefl
+
+hypothesis.settings.register_profile("xrefl", deadline=None, print_blob=True)
+hypothesis.settings.load_profile("xrefl")
+
+
+@pytest.fixture
+def example() -> Path:
+    """Return the path of the shipped entry 5E5Z."""
+    return xrefl.tutorial.path("5e5z")
+
+
+def real_files(pattern: str) -> list[Path]:
+    """Return the files of a kind among the real data: those shipped, and XREFL_DATA_DIR's."""
+    folders = [Path(xrefl.__file__).parent / "data"]
+    if "XREFL_DATA_DIR" in os.environ:
+        folders.append(Path(os.environ["XREFL_DATA_DIR"]))
+    return [path for folder in folders for path in sorted(folder.glob(pattern))]

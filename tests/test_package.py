@@ -1,0 +1,81 @@
+"""The package as such: names, lazy loading, threads."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+
+import numpy as np
+import pytest
+
+import xrefl
+from xrefl import _parallel
+
+
+def run(code: str) -> None:
+    result = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 0, result.stderr
+
+
+def test_every_public_name_is_there():
+    for name in xrefl.__all__:
+        assert getattr(xrefl, name) is not None
+        assert name in dir(xrefl)
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = xrefl.nothing
+
+
+def test_import_is_light_and_registers_the_accessors():
+    run(
+        "import sys, xrefl, xarray, pandas\n"
+        "heavy = {'numba', 'dask.array', 'scipy', 'matplotlib', 'rich'} & set(sys.modules)\n"
+        "assert not heavy, heavy\n"
+        "assert 'accessors' not in sys.modules\n"
+        "for kind in (xarray.Dataset, xarray.DataArray, pandas.DataFrame):\n"
+        "    assert kind.xtal.__module__.startswith('xrefl.accessors')\n"
+    )
+
+
+def test_opening_a_file_registers_the_accessors(example):
+    run(f"import xarray as xr; assert xr.open_dataset({str(example)!r}).xtal.is_merged")
+
+
+def test_methods_have_the_docstrings_of_their_functions():
+    from xrefl.hkl import reflections
+
+    assert xrefl.accessors.DatasetAccessor.d.__doc__ == reflections.d.__doc__
+
+
+def test_rows_are_covered_once(monkeypatch):
+    monkeypatch.setenv("XREFL_NUM_THREADS", "3")
+    assert _parallel.thread_count() == 3
+    for nrow in (0, 1, 99, 100, 12345):
+        seen = np.zeros(nrow, int)
+
+        def count(start, stop, seen=seen):
+            seen[start:stop] += 1
+
+        _parallel.over_rows(count, nrow, min_rows=100)
+        assert (seen == 1).all()
+
+
+def test_errors_reach_the_caller(monkeypatch):
+    monkeypatch.setenv("XREFL_NUM_THREADS", "2")
+
+    def fail(start, stop):
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        _parallel.over_rows(fail, 1000, min_rows=10)
+
+
+def test_workers_start_no_threads(monkeypatch):
+    monkeypatch.setenv("XREFL_NUM_THREADS", "4")
+    counts = []
+    thread = threading.Thread(target=lambda: counts.append(_parallel.thread_count()))
+    thread.start()
+    thread.join()
+    assert counts == [1]

@@ -1,0 +1,47 @@
+"""The command ``xrefl``. Commands import what they need when they run, so that --help is quick."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated, NoReturn
+
+import typer
+
+from xrefl import __version__
+from xrefl.cli import info
+from xrefl.errors import XreflError
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    name="xrefl",
+    help="Crystallographic reflection data as labeled xarray Datasets.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+app.command("info")(info.info)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"xrefl {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show it.")
+    ] = False,
+) -> None:
+    pass
+
+
+def main() -> NoReturn:
+    """Run the command line; errors of ours end it with one line and exit code 1."""
+    try:
+        app()
+    except (XreflError, OSError) as error:
+        typer.echo(f"xrefl: error: {error}", err=True)
+        sys.exit(1)
+    sys.exit(0)

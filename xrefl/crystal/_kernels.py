@@ -1,0 +1,261 @@
+"""Kernels over reflections: resolution, fixed indices, asymmetric unit, generation.
+
+Kernels slice their columns before they loop: indices known to start at zero and columns known
+to be contiguous let the compiler use vector instructions. Tests on matrices are in float64,
+which holds every product exactly and, unlike int64, is quick in vectors.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from xrefl._numba import helper, kernel
+
+
+@helper
+def inv_d2_of(h: Any, k: Any, l: Any, cell: Any) -> Any:
+    """1/d^2 from (a*, b*, c*, cos α*, cos β*, cos γ*)."""
+    a, b, c, cos_alpha, cos_beta, cos_gamma = cell
+    x, y, z = a * h, b * k, c * l
+    return x * x + y * y + z * z + 2.0 * (x * y * cos_gamma + x * z * cos_beta + y * z * cos_alpha)
+
+
+@kernel
+def inv_d2(start: Any, stop: Any, h: Any, k: Any, l: Any, cell: Any, out: Any) -> None:
+    h, k, l, out = h[start:stop], k[start:stop], l[start:stop], out[start:stop]
+    for i in range(out.size):
+        out[i] = inv_d2_of(h[i], k[i], l[i], cell)
+
+
+@kernel
+def d(start: Any, stop: Any, h: Any, k: Any, l: Any, cell: Any, out: Any) -> None:
+    h, k, l, out = h[start:stop], k[start:stop], l[start:stop], out[start:stop]
+    for i in range(out.size):
+        out[i] = 1.0 / math.sqrt(inv_d2_of(h[i], k[i], l[i], cell))
+
+
+@helper
+def is_null(h: Any, k: Any, l: Any, m: Any) -> Any:
+    """Whether the row vector (h, k, l) times the matrix m, nine numbers, is zero."""
+    return (
+        (h * m[0] + k * m[3] + l * m[6] == 0.0)
+        & (h * m[1] + k * m[4] + l * m[7] == 0.0)
+        & (h * m[2] + k * m[5] + l * m[8] == 0.0)
+    )
+
+
+@helper
+def is_shifted(h: Any, k: Any, l: Any, t: Any) -> Any:
+    """Whether the phase of (h, k, l) changes by the translation t in 1/24."""
+    turns = (h * t[0] + k * t[1] + l * t[2]) / 24.0
+    return np.floor(turns) != turns
+
+
+@helper
+def nine(matrices: Any, j: Any) -> Any:
+    """Matrix j as a tuple, so that a loop keeps it in registers."""
+    m = matrices[j]
+    return m[0, 0], m[0, 1], m[0, 2], m[1, 0], m[1, 1], m[1, 2], m[2, 0], m[2, 1], m[2, 2]
+
+
+@kernel
+def count_null(
+    start: Any, stop: Any, h: Any, k: Any, l: Any, matrices: Any, weights: Any, out: Any
+) -> None:
+    """Sum of the weights of the matrices that take each reflection to zero."""
+    h, k, l, out = h[start:stop], k[start:stop], l[start:stop], out[start:stop]
+    out[:] = 0
+    for j in range(matrices.shape[0]):
+        m, weight = nine(matrices, j), weights[j]
+        for i in range(out.size):
+            out[i] += weight * is_null(h[i], k[i], l[i], m)
+
+
+@kernel
+def any_null(start: Any, stop: Any, h: Any, k: Any, l: Any, matrices: Any, out: Any) -> None:
+    """Whether any of the matrices takes a reflection to zero."""
+    h, k, l, out = h[start:stop], k[start:stop], l[start:stop], out[start:stop]
+    out[:] = False
+    for j in range(matrices.shape[0]):
+        m = nine(matrices, j)
+        for i in range(out.size):
+            out[i] |= is_null(h[i], k[i], l[i], m)
+
+
+@kernel
+def any_shifted(
+    start: Any, stop: Any, h: Any, k: Any, l: Any, matrices: Any, shifts: Any, out: Any
+) -> None:
+    """Whether any matrix takes a reflection to zero while its translation shifts the phase."""
+    h, k, l, out = h[start:stop], k[start:stop], l[start:stop], out[start:stop]
+    out[:] = False
+    for j in range(matrices.shape[0]):
+        m = nine(matrices, j)
+        t = shifts[j, 0], shifts[j, 1], shifts[j, 2]
+        for i in range(out.size):
+            out[i] |= is_null(h[i], k[i], l[i], m) & is_shifted(h[i], k[i], l[i], t)
+
+
+@helper
+def leading_sign(h: Any, k: Any, l: Any, condition: Any) -> Any:
+    """Sign of the first of a condition's linear forms that is not zero at (h, k, l)."""
+    for level in range(condition.shape[0]):
+        value = condition[level, 0] * h + condition[level, 1] * k + condition[level, 2] * l
+        if value != 0:
+            return 1 if value > 0 else -1
+    return 0
+
+
+@helper
+def asu_side(h: Any, k: Any, l: Any, conditions: Any) -> Any:
+    """1 if (h, k, l) is in the asymmetric unit, -1 if only its Friedel mate is, or 0."""
+    here, mate = True, True
+    for c in range(conditions.shape[0]):
+        sign = leading_sign(h, k, l, conditions[c])
+        here &= sign >= 0
+        mate &= sign <= 0
+        if not (here or mate):
+            return 0
+    return 1 if here else -1
+
+
+@kernel
+def in_asu(start: Any, stop: Any, h: Any, k: Any, l: Any, conditions: Any, out: Any) -> None:
+    for i in range(start, stop):
+        out[i] = asu_side(h[i], k[i], l[i], conditions) == 1
+
+
+@kernel
+def to_asu(
+    start: Any,
+    stop: Any,
+    h: Any,
+    k: Any,
+    l: Any,
+    rotations: Any,
+    conditions: Any,
+    out: Any,
+    isym: Any,
+) -> None:
+    """Equivalents in the asymmetric unit; ``conditions[i]`` is for indices before rotation i."""
+    for row in range(start, stop):
+        isym[row] = 0
+        for i in range(rotations.shape[0]):
+            side = asu_side(h[row], k[row], l[row], conditions[i])
+            if side != 0:
+                r = rotations[i]
+                for x in range(3):
+                    out[x, row] = side * (h[row] * r[0, x] + k[row] * r[1, x] + l[row] * r[2, x])
+                isym[row] = 2 * i + (1 if side == 1 else 2)
+                break
+
+
+@helper
+def asu_chord(h: Any, k: Any, first: Any, last: Any, conditions: Any) -> Any:
+    """Those of l = first to last that are in the asymmetric unit; it is convex."""
+    for c in range(conditions.shape[0]):
+        condition = conditions[c]
+        for level in range(condition.shape[0]):
+            value = condition[level, 0] * h + condition[level, 1] * k
+            slope = condition[level, 2]
+            if slope > 0:
+                root = -(value // slope)
+                first = max(first, root + (leading_sign(h, k, root, condition) < 0))
+            elif slope < 0:
+                root = value // -slope
+                last = min(last, root - (leading_sign(h, k, root, condition) < 0))
+            elif value < 0:
+                return 1, 0
+            if slope != 0 or value > 0:
+                break
+    return first, last
+
+
+@helper
+def ball_chord(h: Any, k: Any, cell: Any, limit: Any) -> Any:
+    """First and last l with 1/d^2 <= limit; the first is greater if there are none.
+
+    The roots of the quadratic in l are right to within one: 1/d^2 itself decides.
+    """
+    a, b, c, cos_alpha, cos_beta, cos_gamma = cell
+    x, y = a * h, b * k
+    p = x * cos_beta + y * cos_alpha
+    rest = limit - (x * x + y * y + 2.0 * x * y * cos_gamma - p * p)
+    if rest < -1e-9 * limit:
+        return 1, 0
+    half = math.sqrt(max(rest, 0.0))
+    first, last = math.floor((-p - half) / c), math.ceil((-p + half) / c)
+    while first <= last and inv_d2_of(h, k, first, cell) > limit:
+        first += 1
+    while first <= last and inv_d2_of(h, k, last, cell) > limit:
+        last -= 1
+    return first, last
+
+
+@helper
+def absences_on_line(h: Any, k: Any, matrices: Any, active: Any) -> Any:
+    """List the matrices that can take a reflection of the line (h, k) to zero; their number."""
+    n = 0
+    for j in range(matrices.shape[0]):
+        m = matrices[j]
+        active[n] = j
+        n += 1
+        for x in range(3):
+            if m[2, x] == 0.0 and m[0, x] * h + m[1, x] * k != 0.0:
+                n -= 1
+                break
+    return n
+
+
+@helper
+def is_absent(h: Any, k: Any, l: Any, matrices: Any, shifts: Any, active: Any) -> Any:
+    for j in active:
+        t = shifts[j, 0], shifts[j, 1], shifts[j, 2]
+        if is_shifted(h, k, l, t) and is_null(h, k, l, nine(matrices, j)):
+            return True
+    return False
+
+
+@kernel
+def generate(
+    start: Any,
+    stop: Any,
+    limits: Any,
+    cell: Any,
+    low: Any,
+    high: Any,
+    conditions: Any,
+    matrices: Any,
+    shifts: Any,
+    place: Any,
+    out: Any,
+) -> None:
+    """Write the reflections with low < 1/d^2 <= high to the columns of ``out``.
+
+    Row r stands for the plane h = r - limits[0]; its reflections go to ``place[r]`` and on, and
+    ``place[r]`` is moved behind them. When ``out`` has no columns they are only counted.
+    """
+    h_max, k_max, l_max = limits
+    active = np.empty(matrices.shape[0], np.int64)
+    for row in range(start, stop):
+        h, at = row - h_max, place[row]
+        for k in range(-k_max, k_max + 1):
+            first, last = asu_chord(h, k, -l_max, l_max, conditions)
+            if first > last:
+                continue
+            ball_first, ball_last = ball_chord(h, k, cell, high)
+            first, last = max(first, ball_first), min(last, ball_last)
+            if first > last:
+                continue
+            hole_first, hole_last = ball_chord(h, k, cell, low)
+            suspects = active[: absences_on_line(h, k, matrices, active)]
+            for l in range(first, last + 1):
+                if hole_first <= l <= hole_last or is_absent(h, k, l, matrices, shifts, suspects):
+                    continue
+                if out.shape[1] > 0:
+                    out[0, at], out[1, at], out[2, at] = h, k, l
+                at += 1
+        place[row] = at

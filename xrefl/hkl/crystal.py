@@ -1,0 +1,190 @@
+"""The crystal of a Dataset: unit cell and space group, in attrs and index at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple, TypeVar
+
+import numpy as np
+import xarray as xr
+
+from xrefl.crystal.cell import UnitCell
+from xrefl.crystal.spacegroup import SpaceGroup
+from xrefl.errors import (
+    CrystalError,
+    CrystalMismatchError,
+    MillerIndexError,
+    NotMergedError,
+)
+from xrefl.hkl.index import HKLIndex, MillerIndex
+
+__all__ = [
+    "Crystal",
+    "assign_crystal",
+    "crystal",
+    "is_merged",
+    "reflection_dim",
+]
+
+Data = TypeVar("Data", xr.Dataset, xr.DataArray)
+
+
+class Crystal(NamedTuple):
+    """Unit cell and space group."""
+
+    cell: UnitCell
+    spacegroup: SpaceGroup
+
+
+def is_merged(obj: xr.Dataset | xr.DataArray) -> bool:
+    """Tell merged reflections (dimension ``hkl``) from unmerged observations (``obs``)."""
+    return reflection_dim(obj) == "hkl"
+
+
+def reflection_dim(obj: xr.Dataset | xr.DataArray) -> str:
+    """Return the dimension of the reflections, ``"hkl"`` or ``"obs"``.
+
+    Raises
+    ------
+    NotMergedError
+        The object has neither, or has no Miller indices along it.
+    """
+    for dim in ("hkl", "obs"):
+        if dim in obj.dims:
+            if all(name in obj.coords for name in "hkl"):
+                return dim
+            raise NotMergedError(
+                f"there are no Miller indices h, k and l along {dim!r}; add them with "
+                ".assign_coords, or call xrefl.restore on data that come from netCDF or Zarr"
+            )
+    raise NotMergedError(
+        f"expected the dimension 'hkl' (merged reflections) or 'obs' (unmerged observations), "
+        f"found {tuple(obj.dims)}"
+    )
+
+
+def crystal(obj: xr.Dataset | xr.DataArray) -> Crystal:
+    """Return the crystal that attrs and index agree on.
+
+    Parameters
+    ----------
+    obj : Dataset or DataArray
+        Reflections. A DataArray of merged reflections has its crystal in the index.
+
+    Raises
+    ------
+    CrystalError
+        There is no unit cell or no space group.
+    CrystalMismatchError
+        Attrs and index have different ones.
+    """
+    known = _index(obj)
+    cell = _agreed_cell(obj.attrs.get("cell"), known.cell if known else None)
+    name = _agreed_spacegroup(obj.attrs.get("spacegroup"), known.spacegroup if known else None)
+    return Crystal(UnitCell(*cell), SpaceGroup(name))
+
+
+def assign_crystal(
+    obj: Data,
+    *,
+    cell: UnitCell | Sequence[float] | None = None,
+    spacegroup: SpaceGroup | str | int | None = None,
+) -> Data:
+    """Return the same reflections with another unit cell or space group.
+
+    Attrs and index change together, and so do the cells of all data sets. Miller indices
+    stay as they are: use `reindex` to change the setting.
+
+    Parameters
+    ----------
+    obj : Dataset or DataArray
+        Reflections with coordinates h, k and l; an index is built where merged data have none.
+    cell : UnitCell or six numbers, optional
+        Å and degrees; by default it stays.
+    spacegroup : SpaceGroup, name or number, optional
+        By default it stays.
+
+    Examples
+    --------
+    >>> import xrefl
+    >>> ds = xrefl.tutorial.open("5e5z")
+    >>> ds.xtal.assign_crystal(spacegroup="P 1 2 1").attrs["spacegroup"]
+    'P 1 2 1'
+    """
+    dim = reflection_dim(obj)
+    known = _index(obj)
+    if cell is not None:
+        new_cell = cell if isinstance(cell, UnitCell) else UnitCell.from_parameters(cell)
+    else:
+        new_cell = UnitCell(*_agreed_cell(obj.attrs.get("cell"), known.cell if known else None))
+    if spacegroup is not None:
+        new_group = SpaceGroup(spacegroup)
+    else:
+        old = known.spacegroup if known else None
+        new_group = SpaceGroup(_agreed_spacegroup(obj.attrs.get("spacegroup"), old))
+
+    result = obj.copy()
+    if isinstance(result, xr.Dataset):
+        result.attrs["cell"] = list(new_cell.parameters)
+        result.attrs["spacegroup"] = new_group.name
+    if dim == "hkl":
+        result = _with_index(result, new_cell, new_group)
+    if cell is not None and "dataset_cell" in result.coords:
+        old_cells = result["dataset_cell"]
+        new_cells = np.broadcast_to(new_cell.parameters, old_cells.shape).copy()
+        result = result.assign_coords(dataset_cell=old_cells.copy(data=new_cells))
+    return result
+
+
+def _index(obj: xr.Dataset | xr.DataArray) -> HKLIndex | None:
+    index = obj.xindexes.get("hkl")
+    if not isinstance(index, HKLIndex):
+        return None
+    miller = obj.xindexes.get("h")
+    if isinstance(miller, MillerIndex) and np.array_equal(miller.keys, index.keys):
+        return index
+    raise MillerIndexError(
+        "the coordinates h, k and l are not those of the index hkl: they were replaced without it. "
+        "Drop all four with .drop_vars, add h, k and l, and call .xtal.assign_crystal"
+    )
+
+
+def _with_index(obj: Data, cell: UnitCell, spacegroup: SpaceGroup) -> Data:
+    h, k, l = (obj[name].values for name in "hkl")
+    index = HKLIndex.from_miller(h, k, l, cell=cell.parameters, spacegroup=spacegroup.name)
+    old = {name: obj[name].variable for name in ("hkl", "h", "k", "l") if name in obj.coords}
+    return obj.drop_vars(old).assign_coords(index.coordinates(old))
+
+
+def _agreed_cell(
+    in_attrs: Sequence[float] | None, in_index: Sequence[float] | None
+) -> Sequence[float]:
+    if in_attrs is None and in_index is None:
+        raise CrystalError(
+            "the unit cell is not known: a Dataset has it in attrs['cell'], merged data in their "
+            "index as well; set it with .xtal.assign_crystal(cell=...)"
+        )
+    if in_attrs is None or in_index is None:
+        return in_index if in_attrs is None else in_attrs  # type: ignore[return-value]
+    if not np.array_equal(in_attrs, in_index):
+        raise CrystalMismatchError(
+            f"attrs['cell'] is {list(in_attrs)}, but the index has {list(in_index)}; choose one "
+            "with .xtal.assign_crystal(cell=...), which changes both"
+        )
+    return in_attrs
+
+
+def _agreed_spacegroup(in_attrs: str | None, in_index: str | None) -> str:
+    if in_attrs is None and in_index is None:
+        raise CrystalError(
+            "the space group is not known: a Dataset has it in attrs['spacegroup'], merged data in "
+            "their index as well; set it with .xtal.assign_crystal(spacegroup=...)"
+        )
+    if in_attrs is None or in_index is None:
+        return in_index if in_attrs is None else in_attrs  # type: ignore[return-value]
+    if in_attrs != in_index and SpaceGroup(in_attrs) != SpaceGroup(in_index):
+        raise CrystalMismatchError(
+            f"attrs['spacegroup'] is {in_attrs!r}, but the index has {in_index!r}; choose one with "
+            ".xtal.assign_crystal(spacegroup=...), which changes both"
+        )
+    return in_attrs

@@ -1,0 +1,95 @@
+"""Find columns by what they hold."""
+
+from __future__ import annotations
+
+import numpy as np
+import xarray as xr
+
+from xrefl.errors import MissingColumnError
+
+__all__ = ["columns", "free_flag"]
+
+# Labels that CCP4, Phenix, SHELX and SF-mmCIF converters give the flags of the free set.
+_FREE_FLAG_LABELS = (
+    "FREE",
+    "RFREE",
+    "FREER",
+    "FREERFLAG",
+    "RFREEFLAG",
+    "RFREEFLAGS",
+    "PDBXRFREEFLAG",
+)
+
+
+def columns(ds: xr.Dataset, *, type: str) -> list[str]:
+    """Return the labels of the columns of an MTZ type, in their order.
+
+    Parameters
+    ----------
+    ds : Dataset
+        Reflections.
+    type : str
+        One letter, as ``"F"`` for amplitudes or ``"Q"`` for standard deviations; or several.
+
+    Examples
+    --------
+    >>> import xrefl
+    >>> xrefl.tutorial.open("5e5z").xtal.columns(type="Q")
+    ['SIGFP', 'SIGI']
+    """
+    return [
+        str(name)
+        for name, column in ds.data_vars.items()
+        if column.attrs.get("mtz_type", "") in set(type)
+    ]
+
+
+def free_flag(ds: xr.Dataset) -> xr.DataArray:
+    """Return the column that marks the free set, and say which of its values does.
+
+    The column is the first of type I (or of no type) whose label is one of those in use:
+    FREE, RFREE, FREER, FreeR_flag, R-free-flags and the like.
+
+    Which value marks the free set differs between programs, so it is read from the values. With
+    two values it is the rarer one (Phenix has 1, converted PDB files often 0); with
+    more than two it is 0, as in CCP4, where flags number the sets of a cross-validation. The
+    result has it as ``attrs["free_value"]``, with the reason as ``attrs["free_value_reason"]``.
+    Flags that are dask arrays are not looked at, and have neither; load them first.
+
+    Raises
+    ------
+    MissingColumnError
+        There is no such column.
+
+    Examples
+    --------
+    >>> import xrefl
+    >>> flag = xrefl.tutorial.open("5wkd").xtal.free_flag()
+    >>> flag.name, flag.attrs["free_value"], flag.attrs["free_value_reason"]
+    ('FREE', 0, '22 of 367 flags are 0, the others 1; the smaller set is the free one')
+    """
+    for name, column in ds.data_vars.items():
+        plain = "".join(letter for letter in str(name).upper() if letter.isalnum())
+        if plain in _FREE_FLAG_LABELS and column.attrs.get("mtz_type", "I") == "I":
+            return column if column.chunks is not None else column.assign_attrs(_convention(column))
+    raise MissingColumnError(
+        "no column of free flags: none of type I is called FREE, RFREE, FREER, FreeR_flag or "
+        f"R-free-flags; the columns are {', '.join(map(str, ds.data_vars))}"
+    )
+
+
+def _convention(flag: xr.DataArray) -> dict[str, int | str]:
+    values = flag.values
+    found, counts = np.unique(values[~np.isnan(values)], return_counts=True)
+    if len(found) == 2 and counts[0] != counts[1]:
+        rare, common = found[counts.argsort()].astype(int)
+        reason = (
+            f"{counts.min()} of {counts.sum()} flags are {rare}, the others {common}; the smaller "
+            "set is the free one"
+        )
+        return {"free_value": int(rare), "free_value_reason": reason}
+    if len(found) > 2 and 0 in found:
+        reason = f"flags have {len(found)} values; as in CCP4, 0 is the free set"
+        return {"free_value": 0, "free_value_reason": reason}
+    listed = ", ".join(f"{value:g}" for value in found) or "none"
+    return {"free_value_reason": f"cannot be told from the values that occur: {listed}"}

@@ -1,0 +1,176 @@
+"""Switch between the original Miller indices of observations and those of the asymmetric unit.
+
+An unmerged MTZ file holds the indices of the equivalent reflection in the asymmetric unit, and
+in the column M/ISYM the number of the operation that leads there. ISYM = 2 i + 1 says that
+operation i (counted from 0 in the file's list) was applied, ISYM = 2 i + 2 that the sign was
+changed as well; M, a multiple of 256, marks partial observations.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from xrefl._parallel import over_rows
+from xrefl.crystal.op import Op
+from xrefl.errors import MillerIndexError, MissingColumnError, NotMergedError
+from xrefl.hkl.crystal import crystal, is_merged
+
+__all__ = ["to_asu_hkl", "to_original_hkl"]
+
+
+def to_original_hkl(ds: xr.Dataset) -> xr.Dataset:
+    """Return unmerged observations under the Miller indices they were measured with.
+
+    Parameters
+    ----------
+    ds : Dataset
+        Observations with a column of type Y (M/ISYM), as an MTZ file has them. Dask-backed
+        columns stay lazy.
+
+    Returns
+    -------
+    Dataset
+        The same observations; h, k and l are the original indices, which their
+        ``attrs["indices"]`` says. Data with original indices come back unchanged.
+
+    Raises
+    ------
+    MissingColumnError
+        There is no column M/ISYM.
+    MillerIndexError
+        A value of M/ISYM names no operation.
+
+    Examples
+    --------
+    >>> import xarray as xr, xrefl
+    >>> coords = {name: ("obs", [value]) for name, value in zip("hkl", (1, 2, 3))}
+    >>> misym = ("obs", [2], {"mtz_type": "Y"})
+    >>> attrs = {"cell": [10, 20, 30, 90, 90, 90], "spacegroup": "P 21 21 21"}
+    >>> ds = xr.Dataset({"M/ISYM": misym}, coords, attrs).xtal.to_original_hkl()
+    >>> [int(ds[name][0]) for name in "hkl"]
+    [-1, -2, -3]
+    """
+    if _indices(ds) == "original":
+        return ds.copy()
+    inverses = np.array([_rotation(operation.inverse()) for operation in _operations(ds)], np.int32)
+
+    def original(h: Any, k: Any, l: Any, misym: Any) -> tuple[NDArray[np.int32], ...]:
+        from xrefl.hkl import _kernels
+
+        out = np.empty((3, len(h)), np.int32)
+        bad = np.array([len(h)])
+        over_rows(_kernels.original_indices, len(h), (h, k, l), misym, inverses, out, bad)
+        if bad[0] < len(h):
+            row = int(bad[0])
+            raise MillerIndexError(
+                f"M/ISYM is {misym[row]} for the observation {h[row]} {k[row]} {l[row]}, but there "
+                f"are {len(inverses)} operations, numbered 1 to {2 * len(inverses)}"
+            )
+        return tuple(out)
+
+    h, k, l = xr.apply_ufunc(
+        original,
+        *(ds[name] for name in ("h", "k", "l", _misym_label(ds))),
+        output_core_dims=[[], [], []],
+        dask="parallelized",
+        output_dtypes=[np.int32] * 3,
+        keep_attrs=False,
+    )
+    return _with_indices(ds, (h, k, l), "original")
+
+
+def to_asu_hkl(ds: xr.Dataset) -> xr.Dataset:
+    """Return unmerged observations under the indices of the asymmetric unit (CCP4 convention).
+
+    The column M/ISYM is written anew, with the operation that leads from the original indices
+    to the asymmetric unit; its part M stays. It is the inverse of `to_original_hkl`, and what an
+    MTZ file must hold.
+
+    Parameters
+    ----------
+    ds : Dataset
+        Observations with original indices, and a column of type Y (M/ISYM). Dask-backed columns
+        stay lazy.
+
+    Raises
+    ------
+    MissingColumnError
+        There is no column M/ISYM.
+
+    Examples
+    --------
+    >>> import xarray as xr, xrefl
+    >>> coords = {name: ("obs", [-value]) for name, value in zip("hkl", (1, 2, 3))}
+    >>> misym = ("obs", [0], {"mtz_type": "Y"})
+    >>> attrs = {"cell": [10, 20, 30, 90, 90, 90], "spacegroup": "P 21 21 21"}
+    >>> ds = xr.Dataset({"M/ISYM": misym}, coords, attrs)
+    >>> ds["h"].attrs["indices"] = "original"
+    >>> ds = ds.xtal.to_asu_hkl()
+    >>> [int(ds[name][0]) for name in "hkl"], int(ds["M/ISYM"][0])
+    ([1, 2, 3], 2)
+    """
+    label = _misym_label(ds)
+    if _indices(ds) == "asu":
+        return ds.copy()
+    group = crystal(ds).spacegroup
+    operations = _operations(ds)
+
+    def to_asu(h: Any, k: Any, l: Any, misym: Any) -> tuple[NDArray[np.int32], ...]:
+        hkl, isym = group.to_asu((h, k, l), operations=operations)
+        return hkl[:, 0], hkl[:, 1], hkl[:, 2], (misym & ~np.int32(0xFF)) | isym
+
+    h, k, l, misym = xr.apply_ufunc(
+        to_asu,
+        *(ds[name] for name in ("h", "k", "l", label)),
+        output_core_dims=[[], [], [], []],
+        dask="parallelized",
+        output_dtypes=[np.int32] * 4,
+        keep_attrs=False,
+    )
+    switched = _with_indices(ds, (h, k, l), "asu")
+    return switched.assign({label: misym.drop_vars(list("hkl")).assign_attrs(ds[label].attrs)})
+
+
+def _indices(ds: xr.Dataset) -> str:
+    if is_merged(ds):
+        raise NotMergedError(
+            "original Miller indices belong to unmerged observations; merged reflections have no "
+            "column M/ISYM to go back with"
+        )
+    return str(ds["h"].attrs.get("indices", "asu"))
+
+
+def _misym_label(ds: xr.Dataset) -> str:
+    for name, column in ds.data_vars.items():
+        if column.attrs.get("mtz_type") == "Y":
+            return str(name)
+    raise MissingColumnError(
+        "no column of type Y (M/ISYM), which tells the original Miller indices from those of the "
+        f"asymmetric unit; the columns are {', '.join(map(str, ds.data_vars))}"
+    )
+
+
+def _operations(ds: xr.Dataset) -> list[Op]:
+    """Return the operations that ISYM counts: in the file's order, if the data are from a file."""
+    listed = ds.attrs.get("symmetry_operations")
+    if listed is None:
+        return list(crystal(ds).spacegroup.operations)
+    return [Op(triplet) for triplet in listed]
+
+
+def _rotation(operation: Op) -> NDArray[np.int32]:
+    return np.rint(operation.matrix).astype(np.int32)
+
+
+def _with_indices(
+    ds: xr.Dataset, hkl: tuple[xr.DataArray, xr.DataArray, xr.DataArray], kind: str
+) -> xr.Dataset:
+    coords = {
+        name: (ds[name].dims, values.data, {**ds[name].attrs, "indices": kind})
+        for name, values in zip("hkl", hkl, strict=True)
+    }
+    return ds.assign_coords(coords)

@@ -1,0 +1,198 @@
+"""Miller indices packed into one integer each.
+
+A packed key holds h, k and l in 21 bits each, h in the highest, each with 2²⁰ added so that it
+is not negative. Keys therefore sort as the indices do (by h, then k, then l), and comparing,
+sorting or looking up reflections is comparing, sorting or looking up integers.
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from xrefl.errors import MillerIndexError
+
+__all__ = ["LIMIT", "are_packed", "first_duplicate", "format_hkl", "increasing", "pack", "unpack"]
+
+Int32Array: TypeAlias = npt.NDArray[np.int32]
+Int64Array: TypeAlias = npt.NDArray[np.int64]
+
+_BITS = 21
+LIMIT = 1 << (_BITS - 1)
+"""Miller indices lie in ``-LIMIT <= h < LIMIT``."""
+
+_MASK = (1 << _BITS) - 1
+_ORIGIN = (LIMIT << 2 * _BITS) | (LIMIT << _BITS) | LIMIT
+
+# A table over the box that encloses all indices beats sorting while it has few empty places.
+_BOX_PER_ROW = 16
+
+
+def pack(h: npt.ArrayLike, k: npt.ArrayLike, l: npt.ArrayLike) -> Int64Array:
+    """Pack Miller indices into order-preserving keys.
+
+    Parameters
+    ----------
+    h, k, l : array_like of int
+        Miller indices, of shapes that broadcast together. Floats with integer values are
+        taken as well.
+
+    Returns
+    -------
+    ndarray of int64
+        ``(h + 2²⁰) 2⁴² + (k + 2²⁰) 2²¹ + (l + 2²⁰)``.
+
+    Raises
+    ------
+    MillerIndexError
+        An index is not an integer, or not in the range -2²⁰ to 2²⁰ - 1.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> keys = pack([0, 0, 1], [0, 2, -7], [1, -5, 3])
+    >>> bool(np.all(keys[1:] > keys[:-1]))
+    True
+    >>> unpack(keys)[1]
+    array([ 0,  2, -7], dtype=int32)
+    """
+    h, k, l = (_checked(name, values) for name, values in (("h", h), ("k", k), ("l", l)))
+    shape = np.broadcast_shapes(h.shape, k.shape, l.shape)
+    keys = np.empty(shape, np.int64)
+    keys[...] = h
+    keys <<= _BITS
+    keys += k
+    keys <<= _BITS
+    keys += l
+    keys += _ORIGIN
+    return keys
+
+
+def unpack(keys: npt.ArrayLike) -> tuple[Int32Array, Int32Array, Int32Array]:
+    """Return the Miller indices that `pack` has packed.
+
+    Parameters
+    ----------
+    keys : array_like of int64
+
+    Returns
+    -------
+    h, k, l : ndarray of int32
+        Of the shape of `keys`.
+
+    Examples
+    --------
+    >>> [int(index) for index in unpack(pack(-5, 0, 2))]
+    [-5, 0, 2]
+    """
+    keys = np.asarray(keys, np.int64)
+    h, k, l = (
+        np.asarray((keys >> shift) & _MASK, np.int32) - np.int32(LIMIT)
+        for shift in (2 * _BITS, _BITS, 0)
+    )
+    return np.asarray(h), np.asarray(k), np.asarray(l)
+
+
+def are_packed(values: npt.NDArray[Any]) -> bool:
+    """Tell packed keys from other numbers: they are larger than any Miller index.
+
+    Those with h = -2²⁰ and k = -2²⁰ are not, but no crystal has them.
+
+    Examples
+    --------
+    >>> are_packed(pack([1, -3], 0, 2)), are_packed(np.arange(3))
+    (True, False)
+    """
+    return values.size == 0 or (values.dtype.kind in "iu" and bool(np.all(values >= LIMIT)))
+
+
+def increasing(keys: Int64Array) -> bool:
+    """Tell whether each key is greater than the one before it.
+
+    Examples
+    --------
+    >>> increasing(pack([0, 0, 1], 0, [1, 2, 0]))
+    True
+    """
+    return bool(np.all(keys[1:] > keys[:-1]))
+
+
+def first_duplicate(keys: Int64Array) -> tuple[int, int] | None:
+    """Find the first reflection that occurs a second time.
+
+    Parameters
+    ----------
+    keys : (n,) ndarray of int64
+        Packed Miller indices, in any order.
+
+    Returns
+    -------
+    tuple of int or None
+        Two row numbers: of the first row that repeats an earlier one, preceded by that of the
+        earlier row. None if all keys differ.
+
+    Examples
+    --------
+    >>> first_duplicate(pack([1, 2, 3, 2], 0, 0))
+    (1, 3)
+    >>> first_duplicate(pack([1, 2, 3], 0, 0)) is None
+    True
+    """
+    if increasing(keys) or _all_differ_in_box(keys):
+        return None
+    order = np.argsort(keys, kind="stable")
+    ordered = keys[order]
+    repeats = np.flatnonzero(ordered[1:] == ordered[:-1]) + 1
+    if repeats.size == 0:
+        return None
+    place = repeats[np.argmin(order[repeats])]
+    return int(order[place - 1]), int(order[place])
+
+
+def format_hkl(keys: npt.ArrayLike, limit: int = 5) -> str:
+    """Write packed keys as Miller indices, no more than `limit` of them.
+
+    Examples
+    --------
+    >>> format_hkl(pack([1, -2], 0, 4))
+    '(1 0 4) (-2 0 4)'
+    """
+    keys = np.ravel(keys)
+    shown = " ".join(f"({h} {k} {l})" for h, k, l in zip(*unpack(keys[:limit]), strict=True))
+    return shown if len(keys) <= limit else f"{shown} ... ({len(keys)} in all)"
+
+
+def _checked(name: str, values: npt.ArrayLike) -> npt.NDArray[np.signedinteger]:
+    """Return one index of the reflections as integers that are within the range."""
+    array = np.asarray(values)
+    if array.dtype.kind == "f":
+        wrong = array[array != np.rint(array)]  # NaN differs from itself
+        if wrong.size:
+            raise MillerIndexError(f"Miller index {name} = {wrong[0]} is not an integer")
+    elif array.dtype.kind not in "iu":
+        raise MillerIndexError(f"Miller index {name} must be integers, found {array.dtype}")
+    for extreme in (array.min(), array.max()) if array.size else ():
+        if not -LIMIT <= extreme < LIMIT:
+            raise MillerIndexError(
+                f"Miller index {name} = {extreme} is out of the range {-LIMIT} to {LIMIT - 1}"
+            )
+    return array if array.dtype.kind == "i" else array.astype(np.int64)
+
+
+def _all_differ_in_box(keys: Int64Array) -> bool:
+    """Mark each reflection in the box that encloses all; False if the box is too large."""
+    box, size = np.zeros(len(keys), np.int64), 1
+    for index in unpack(keys):
+        low = int(index.min())
+        extent = int(index.max()) - low + 1
+        size *= extent
+        box *= extent
+        box += index
+        box -= low
+    if size > _BOX_PER_ROW * len(keys):
+        return False
+    seen = np.zeros(size, np.bool_)
+    seen[box] = True
+    return int(np.count_nonzero(seen)) == len(keys)

@@ -1,0 +1,114 @@
+"""The records of an MTZ header: pieces of 80 characters, and where they are in the file."""
+
+from __future__ import annotations
+
+import struct
+import warnings
+from collections.abc import Iterator
+
+from xrefl.errors import FormatError, FormatWarning
+from xrefl.io.source import Source
+
+__all__ = ["DATA_START", "MAGIC", "RECORD", "Records"]
+
+MAGIC = b"MTZ "
+RECORD = 80
+DATA_START = 80
+
+
+class Records:
+    """Reads the header piece by piece, and knows where in the file it stands.
+
+    Attributes
+    ----------
+    start : int
+        Byte at which the header begins.
+    at : int
+        Byte of the piece that was taken last, for messages.
+    byteorder : str
+        ``"<"`` or ``">"``.
+    """
+
+    def __init__(self, source: Source) -> None:
+        self.source = source
+        self.at = 0
+        head = source.read(0, DATA_START)
+        if head[:4] != MAGIC:
+            raise self.error(f"not an MTZ file: it begins with {head[:4]!r}, not {MAGIC!r}")
+        if len(head) < DATA_START:
+            raise self.error(f"the file has only {len(head)} bytes")
+        self.byteorder, self.start = self._find_header(head)
+        # The header is small beside the table: read at once, up to the end of the file.
+        self.data = source.read(self.start, source.size - self.start)
+        self._next = 0
+
+    def _find_header(self, head: bytes) -> tuple[str, int]:
+        """Return the byte order and the byte at which the header begins."""
+        # Machine stamp: half bytes 1 and 3 name the format of reals and of integers.
+        stamp = {head[8] >> 4, head[9] >> 4}
+        orders = {4: "<", 1: ">"}
+        if stamp == {0}:
+            self.warn("no machine stamp; the byte order is taken from the place of the header")
+        elif not (len(stamp) == 1 and stamp <= orders.keys()):
+            raise self.error(
+                f"machine stamp {head[8:12].hex()} (bytes 8 to 11) is neither little-endian "
+                "(4441) nor big-endian (1111) IEEE"
+            )
+        places = []
+        for order in [orders[half] for half in stamp if half] or ["<", ">"]:
+            (word,) = struct.unpack_from(order + "i", head, 4)
+            if word == -1:  # a place past 2^31 words is in a 64-bit number of its own
+                (word,) = struct.unpack_from(order + "q", head, 12)
+            start = 4 * (word - 1)
+            if DATA_START <= start < self.source.size and self.source.read(start, 4) == b"VERS":
+                return order, start
+            places.append(start)
+        self.at = 4
+        raise self.error(
+            f"the header should begin at byte {' or '.join(map(str, places))}, but no record VERS "
+            f"is there; the file has {self.source.size} bytes"
+        )
+
+    def error(self, what: str) -> FormatError:
+        return FormatError(
+            f"{self.source.name}: {what} (at byte {self.at}). The file is damaged or was not "
+            "written completely; write or copy it again from its source"
+        )
+
+    def warn(self, what: str) -> None:
+        warnings.warn(
+            f"{self.source.name}: {what} (at byte {self.at})", FormatWarning, stacklevel=2
+        )
+
+    def take(self, count: int, what: str) -> bytes:
+        """Return the next ``count`` bytes."""
+        self.at = self.start + self._next
+        piece = self.data[self._next : self._next + count]
+        if len(piece) < count:
+            raise self.error(f"the file ends within {what}")
+        self._next += count
+        return piece
+
+    def peek(self, count: int, what: str) -> bytes:
+        """Return the next ``count`` bytes, and stay before them."""
+        piece = self.take(count, what)
+        self._next -= count
+        return piece
+
+    def text(self, what: str) -> str:
+        return self.take(RECORD, what).decode("utf-8", "replace").rstrip(" \0")
+
+    def until(self, last: str) -> Iterator[tuple[str, str]]:
+        """Yield keyword and rest of each record before the one with the keyword ``last``."""
+        while True:
+            record = self.text(f"the header, before record {last}")
+            keyword, _, value = record.partition(" ")
+            if keyword == last:
+                return
+            yield keyword, value
+
+    def remaining(self) -> int:
+        return len(self.data) - self._next
+
+    def next_starts_with(self, keyword: bytes) -> bool:
+        return self.data.startswith(keyword, self._next)

@@ -1,0 +1,140 @@
+"""The table of an MTZ file: rows of 32-bit floats, read by blocks into typed columns."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xrefl._parallel import over_rows
+from xrefl.errors import FormatError
+from xrefl.io.source import Source
+
+__all__ = ["Field", "Table"]
+
+Column = NDArray[np.int32 | np.float32]
+
+_BLOCK_ROWS = 16_384  # a block of some 20 columns stays in the second-level cache
+_HUGE_PAGE_BYTES = 2**22
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One column of a table: where it stands, and what it becomes in memory."""
+
+    label: str
+    position: int
+    dtype: type[np.int32] | type[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Location and layout of the rows.
+
+    Attributes
+    ----------
+    source : Source
+        The file.
+    offset : int
+        Byte at which the first row begins.
+    nrow, ncol : int
+        Rows, and numbers in a row.
+    dtype : str
+        ``"<f4"`` or ``">f4"``.
+    missing : float
+        The number that stands for a missing value beside NaN, or NaN.
+    """
+
+    source: Source
+    offset: int
+    nrow: int
+    ncol: int
+    dtype: str
+    missing: float = np.nan
+
+    def read(self, fields: Sequence[Field], rows: slice = slice(None)) -> list[Column]:
+        """Read columns, in one pass over the file on threads.
+
+        Parameters
+        ----------
+        fields : sequence of Field
+            The columns.
+        rows : slice
+            Which rows; any step.
+
+        Returns
+        -------
+        list of arrays
+            One array for each field, of its dtype; missing values are NaN.
+
+        Raises
+        ------
+        FormatError
+            An integer column holds a missing or fractional value; the file has changed.
+        """
+        wanted = range(self.nrow)[rows]
+        forward = wanted if wanted.step > 0 else wanted[::-1]
+        columns = _allocate(fields, len(forward))
+        over_rows(self._fill, len(forward), forward, fields, columns)
+        return columns if forward is wanted else [column[::-1] for column in columns]
+
+    def _fill(
+        self,
+        start: int,
+        stop: int,
+        rows: range,
+        fields: Sequence[Field],
+        columns: Sequence[Column],
+    ) -> None:
+        step = rows.step
+        block_rows = max(1, _BLOCK_ROWS // step)
+        # The last row of a block is not followed by the rows that the step leaves out.
+        buffer = np.empty(((block_rows - 1) * step + 1) * self.ncol * 4, np.uint8)
+        with self.source.reader() as reader:
+            for first in range(start, stop, block_rows):
+                last = min(first + block_rows, stop)
+                count = ((last - first - 1) * step + 1) * self.ncol * 4
+                reader.read_into(self.offset + rows[first] * self.ncol * 4, buffer[:count])
+                block = buffer[:count].view(self.dtype).reshape(-1, self.ncol)[::step]
+                for field, column in zip(fields, columns, strict=True):
+                    self._convert(block[:, field.position], column[first:last], field, rows, first)
+
+    def _convert(
+        self,
+        values: NDArray[np.float32],
+        out: Column,
+        field: Field,
+        rows: range,
+        first: int,
+    ) -> None:
+        if field.dtype is np.float32:
+            out[:] = values
+            if self.missing == self.missing:
+                out[out == np.float32(self.missing)] = np.nan
+            return
+        with np.errstate(invalid="ignore"):
+            out[:] = values
+        wrong = out.astype(np.float32) != values
+        if self.missing == self.missing:
+            wrong |= values == np.float32(self.missing)
+        if wrong.any():
+            row = rows[first + int(wrong.argmax())]
+            raise FormatError(
+                f"{self.source.name}: column {field.label} must hold whole numbers, but row {row} "
+                f"(byte {self.offset + (row * self.ncol + field.position) * 4}) has "
+                f"{values[int(wrong.argmax())]}; write the file again from its source"
+            )
+
+
+def _allocate(fields: Sequence[Field], nrow: int) -> list[Column]:
+    """Return an array for each field, as parts of one block where each alone would be small.
+
+    Memory that the system has not given out yet costs more time than filling it does, unless it
+    comes in huge pages, and NumPy asks for those for arrays of 4 MiB and more only.
+    """
+    if nrow * 4 >= _HUGE_PAGE_BYTES:
+        return [np.empty(nrow, field.dtype) for field in fields]
+    block = np.empty((len(fields), nrow), np.int32)
+    return [row.view(field.dtype) for row, field in zip(block, fields, strict=True)]

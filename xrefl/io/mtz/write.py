@@ -1,0 +1,179 @@
+"""Write a Dataset to an MTZ file, block by block."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from typing import IO, Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from xrefl.crystal.cell import UnitCell
+from xrefl.errors import FormatError
+from xrefl.io.atomic import atomic_writer
+from xrefl.io.mtz.collect import Content, collect
+from xrefl.io.mtz.compose import RowSummary, compose_header, compose_start
+from xrefl.io.mtz.header import ColumnInfo, Header
+
+__all__ = ["to_mtz"]
+
+_BLOCK_ROWS = 65_536
+_LARGEST_EXACT = 2**24  # whole numbers up to here are exact in 32-bit floats
+
+
+def to_mtz(ds: xr.Dataset, path: str | os.PathLike[str] | IO[bytes]) -> None:
+    """Write a Dataset to an MTZ file.
+
+    Rows are written in blocks (the chunks of dask-backed data), so that memory does not grow
+    with the file. The resolution range, minima and maxima and the sort order in the header are
+    those of the rows. Columns of Friedel mates are put side by side.
+
+    Parameters
+    ----------
+    ds : xarray.Dataset
+        Merged (dimension ``hkl``) or unmerged (``obs``). Each data variable becomes a column of
+        32-bit floats under its name; its type is ``attrs["mtz_type"]``, or, where there is none,
+        I for whole numbers and R ("real number") for others; its data set is
+        ``attrs["dataset_id"]``, or the last one.
+    path : path or binary file object
+        Where to write. A file appears under its name when it is complete, and is gzipped if the
+        name ends in ``.gz``.
+
+    Raises
+    ------
+    FormatError
+        Something cannot be in an MTZ file, such as a label of more than 30 characters or a
+        whole number beyond 16,777,216.
+
+    Examples
+    --------
+    >>> import tempfile, pathlib, xrefl
+    >>> ds = xrefl.tutorial.open("5e5z")
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = pathlib.Path(folder, "copy.mtz")
+    ...     ds.xtal.to_mtz(path)
+    ...     copy = xrefl.open_mtz(path).load()
+    >>> copy.identical(ds.load())
+    True
+    """
+    content = collect(ds)
+    if isinstance(path, (str, os.PathLike)):
+        with atomic_writer(path) as stream:
+            _write(content, stream)
+    else:
+        _write(content, path)
+
+
+def _write(content: Content, stream: IO[bytes]) -> None:
+    header = content.header
+    rows = _RowWriter(header)
+    stream.write(compose_start(len(header.columns), header.nrow))
+    for block in _blocks(content.variables, header.nrow):
+        stream.write(rows.interleave(block).data)
+    stream.write(compose_header(header, content.spacegroup, rows.summary()))
+
+
+def _blocks(variables: Sequence[xr.Variable], nrow: int) -> Iterator[list[NDArray[Any]]]:
+    """Yield the values of all columns, for one stretch of rows after the other."""
+    chunks = max(
+        (variable.chunks[0] for variable in variables if variable.chunks is not None),
+        key=len,
+        default=None,
+    )
+    if chunks is None:
+        edges = [*range(0, nrow, _BLOCK_ROWS), nrow]
+    else:
+        edges = np.cumsum((0, *chunks)).tolist()
+    for start, stop in pairwise(edges):
+        pieces = [variable[start:stop].data for variable in variables]
+        if chunks is not None:
+            from dask.base import compute
+
+            pieces = list(compute(*pieces))
+        yield [np.asarray(piece) for piece in pieces]
+
+
+class _RowWriter:
+    """Makes rows of floats from columns, and keeps account of what the header says of them."""
+
+    def __init__(self, header: Header) -> None:
+        self._columns = header.columns
+        self._summary = RowSummary(len(header.columns))
+        cells = [header.cell, *(dataset.cell for dataset in header.datasets)]
+        self._cells = [UnitCell(*cell) for cell in dict.fromkeys(cells) if cell is not None]
+        # Observations are customarily sorted by h, k, l, M/ISYM and BATCH, reflections by h, k, l.
+        unmerged = [column.type for column in header.columns[3:5]] == ["Y", "B"]
+        self._sort_columns = 5 if unmerged else 3
+        # How many leading columns the rows are sorted by so far, and the last row seen.
+        self._sorted_by = self._sort_columns
+        self._last: NDArray[np.float32] | None = None
+
+    def interleave(self, block: Sequence[NDArray[Any]]) -> NDArray[np.float32]:
+        """Return the rows of one block, C-contiguous."""
+        rows = np.empty((len(block[0]), len(block)), np.float32)
+        summary = self._summary
+        for i, (values, info) in enumerate(zip(block, self._columns, strict=True)):
+            column = _as_float32(values, info)
+            rows[:, i] = column
+            if len(column):
+                summary.minimum[i] = np.fmin(summary.minimum[i], np.fmin.reduce(column))
+                summary.maximum[i] = np.fmax(summary.maximum[i], np.fmax.reduce(column))
+        self._extend_resolution(block[:3])
+        self._check_order(rows)
+        return rows
+
+    def summary(self) -> RowSummary:
+        """Return the account, after the last block."""
+        if self._sorted_by >= 3:
+            by = 5 if self._sorted_by == 5 else 3
+            self._summary.sort_order = tuple(range(1, by + 1)) + (0,) * (5 - by)
+        return self._summary
+
+    def _extend_resolution(self, hkl: Sequence[NDArray[Any]]) -> None:
+        for cell in self._cells:
+            inv_d2 = cell.inv_d2((hkl[0], hkl[1], hkl[2]))
+            inv_d2 = inv_d2[inv_d2 > 0]  # the reflection 0 0 0 has no resolution
+            if len(inv_d2):
+                self._summary.min_inv_d2 = min(self._summary.min_inv_d2, float(inv_d2.min()))
+                self._summary.max_inv_d2 = max(self._summary.max_inv_d2, float(inv_d2.max()))
+
+    def _check_order(self, rows: NDArray[np.float32]) -> None:
+        if not len(rows) or self._sorted_by < 3:
+            return
+        keys = rows[:, : self._sorted_by]
+        if self._last is not None:
+            keys = np.vstack([self._last[: self._sorted_by], keys])
+        self._last = rows[-1, : self._sort_columns].copy()
+        self._sorted_by = _leading_sorted(keys)
+
+
+def _leading_sorted(keys: NDArray[np.float32]) -> int:
+    """Return how many leading columns the rows are sorted by, lexicographically."""
+    tied = np.ones(len(keys) - 1, bool)
+    for i in range(keys.shape[1]):
+        before, after = keys[:-1, i], keys[1:, i]
+        if not np.all(before[tied] <= after[tied]):
+            return i
+        tied &= before == after
+    return int(keys.shape[1])
+
+
+def _as_float32(values: NDArray[Any], info: ColumnInfo) -> NDArray[np.float32]:
+    if values.dtype.kind in "iu" and len(values):
+        largest = max(-int(values.min()), int(values.max()))
+        if largest > _LARGEST_EXACT:
+            raise FormatError(
+                f"column {info.label} has the whole number {largest}, but an MTZ file holds "
+                f"32-bit floats, exact up to {_LARGEST_EXACT}; renumber or drop the column"
+            )
+    with np.errstate(over="ignore"):
+        column = values.astype(np.float32, copy=False)
+    if values.dtype.itemsize > 4 and not np.array_equal(np.isinf(column), np.isinf(values)):
+        raise FormatError(
+            f"column {info.label} has values beyond the range of 32-bit floats (3.4e38); "
+            "scale the column first"
+        )
+    return column
