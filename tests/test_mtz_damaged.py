@@ -171,3 +171,18 @@ def test_unknown_records_are_named():
     records = mtz_bytes.header_records(extra=("FOOBAR 1",))
     with pytest.warns(FormatWarning, match="unknown header record 'FOOBAR'"):
         assert xrefl.open_mtz(mtz_bytes.mtz_bytes(records=records)).sizes["hkl"] == 3
+
+
+def test_a_column_that_nobody_asks_for_does_no_harm(monkeypatch):
+    from xrefl.io.mtz import lazy
+
+    rows = mtz_bytes.MULTI_ROWS.copy()
+    rows[1, 4] = np.nan
+    for small in (0, 2**26):
+        monkeypatch.setattr(lazy, "_SMALL", small)
+        ds = xrefl.open_mtz(mtz_bytes.mtz_bytes(rows, batches=(7,)))
+        assert ds.h.values.tolist() == [1, 1, 2]
+        assert ds["M/ISYM"].values.tolist() == [1, 258, 4]
+        assert ds.I.values[1] == 9.5
+        with pytest.raises(FormatError, match="column BATCH must hold whole numbers, but row 1"):
+            ds.BATCH.load()

@@ -6,6 +6,7 @@ import gzip
 import io
 import pickle
 import struct
+from itertools import chain
 
 import gemmi
 import numpy as np
@@ -335,6 +336,33 @@ def test_empty_table():
     ds = xrefl.open_mtz(mtz_bytes.mtz_bytes(mtz_bytes.ROWS[:0]))
     assert ds.sizes["hkl"] == 0
     assert ds.F.values.shape == (0,)
+
+
+@pytest.mark.parametrize(("small", "passes"), [(2**26, 2), (0, 3)])
+def test_columns_used_together_are_read_together(monkeypatch, small, passes):
+    from xrefl.io.mtz import lazy, table
+
+    seen = []
+    read = table.Table.read
+
+    def counting(self, fields, rows=slice(None)):
+        seen.append([field.label for field in fields])
+        return read(self, fields, rows)
+
+    monkeypatch.setattr(lazy, "_SMALL", small)
+    monkeypatch.setattr(table.Table, "read", counting)
+    content = mtz_bytes.mtz_bytes(
+        records=mtz_bytes.header_records(
+            (*mtz_bytes.COLUMNS[:3], ("A", "F"), ("B", "Q"), ("C", "R"))
+        )
+    )
+    ds = xr.open_dataset(content).load()
+    assert len(seen) == passes
+    assert sorted(chain(*seen[1:])) == list(ds.data_vars)
+    monkeypatch.setattr(lazy, "_LARGE", 0)
+    if small == 0:
+        assert xr.open_dataset(content).load().identical(ds)
+        assert len(seen[3:]) == 1 + 3
 
 
 def test_a_file_that_changed_is_refused(tmp_path):

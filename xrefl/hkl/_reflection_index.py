@@ -45,6 +45,22 @@ class ReflectionIndex(xr.Index):
         self.dim = dim
         self.names = names
         self._lookup: Lookup | None = None
+        self._miller: tuple[npt.NDArray[np.int32], ...] | None = None
+
+    @property
+    def miller(self) -> tuple[npt.NDArray[np.int32], ...]:
+        """The indices h, k and l, unpacked on first use, read-only."""
+        if self._miller is None:
+            self._miller = unpack(self.keys)
+            for index in self._miller:
+                index.flags.writeable = False
+        return self._miller
+
+    def keep_if_constant(self, *indices: npt.ArrayLike) -> None:
+        """Take h, k and l as they are, instead of unpacking them, if nothing can change them."""
+        arrays = [np.asarray(index) for index in indices]
+        if all(array.dtype == np.int32 and not array.flags.writeable for array in arrays):
+            self._miller = tuple(arrays)
 
     @property
     def cell(self) -> tuple[float, ...] | None:
@@ -85,7 +101,7 @@ class ReflectionIndex(xr.Index):
 
     def to_pandas_index(self) -> pd.MultiIndex:
         """Return a MultiIndex of h, k and l."""
-        return pd.MultiIndex.from_arrays(unpack(self.keys), names=["h", "k", "l"])
+        return pd.MultiIndex.from_arrays(self.miller, names=["h", "k", "l"])
 
     def equals(self, other: xr.Index, *, exclude: frozenset[Hashable] | None = None) -> bool:
         """Tell whether both hold the same reflections in one order, of the same crystal."""
@@ -169,7 +185,7 @@ class ReflectionIndex(xr.Index):
     def _replace(self, keys: npt.NDArray[np.int64], *, crystal: KnownCrystal | None = None) -> Self:
         new = type(self)(keys, crystal or self.crystal, self.dim, self.names)
         if keys is self.keys:
-            new._lookup = self._lookup
+            new._lookup, new._miller = self._lookup, self._miller
         return new
 
     def _copy(self, deep: bool = True, memo: dict[int, Any] | None = None) -> Self:

@@ -22,7 +22,7 @@ from xrefl.hkl._display import PackedKeys
 from xrefl.hkl._known_crystal import KnownCrystal
 from xrefl.hkl._reflection_index import ReflectionIndex, refuse_inexact
 from xrefl.hkl._selection import locate, match
-from xrefl.hkl.packing import are_packed, pack, unpack
+from xrefl.hkl.packing import are_packed, pack
 
 __all__ = ["HKLIndex", "MillerIndex"]
 
@@ -97,7 +97,8 @@ class HKLIndex(ReflectionIndex):
         Parameters
         ----------
         h, k, l : (n,) array_like of int
-            Miller indices.
+            Miller indices. Read-only arrays of int32 become the coordinates as they are, others
+            are copied.
         cell : sequence of 6 float, optional
             Unit cell: lengths in Å and angles in degrees.
         spacegroup : str, optional
@@ -118,6 +119,7 @@ class HKLIndex(ReflectionIndex):
             )
         index = cls(pack(h, k, l), KnownCrystal.of(cell, spacegroup), "hkl", ("hkl",))
         index.require_unique("index")
+        index.keep_if_constant(h, k, l)
         return index
 
     @classmethod
@@ -167,6 +169,7 @@ class HKLIndex(ReflectionIndex):
             Coordinates whose attributes and encoding are kept.
         """
         miller = MillerIndex(self.keys, self.crystal, self.dim, ("h", "k", "l"))
+        miller.keep_if_constant(*self.miller)
         packed, indices = self.create_variables(variables), miller.create_variables(variables)
         return xr.Coordinates(
             packed | indices, dict.fromkeys(packed, self) | dict.fromkeys(indices, miller)
@@ -242,7 +245,7 @@ class MillerIndex(ReflectionIndex):
                 PandasIndexingAdapter(pd.Index(values, copy=False)),
                 (variables or {}).get(name),
             )
-            for name, values in zip(self.names, unpack(self.keys), strict=True)
+            for name, values in zip(self.names, self.miller, strict=True)
         }
 
     def sel(

@@ -7,11 +7,13 @@ sorting or looking up reflections is comparing, sorting or looking up integers.
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
+from collections.abc import Sequence
+from typing import Any, NoReturn, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
+from xrefl._parallel import over_rows
 from xrefl.errors import MillerIndexError
 
 __all__ = ["LIMIT", "are_packed", "first_duplicate", "format_hkl", "increasing", "pack", "unpack"]
@@ -24,10 +26,10 @@ LIMIT = 1 << (_BITS - 1)
 """Miller indices lie in ``-LIMIT <= h < LIMIT``."""
 
 _MASK = (1 << _BITS) - 1
-_ORIGIN = (LIMIT << 2 * _BITS) | (LIMIT << _BITS) | LIMIT
 
 # A table over the box that encloses all indices beats sorting while it has few empty places.
 _BOX_PER_ROW = 16
+_BLOCK = 16_384
 
 
 def pack(h: npt.ArrayLike, k: npt.ArrayLike, l: npt.ArrayLike) -> Int64Array:
@@ -58,16 +60,29 @@ def pack(h: npt.ArrayLike, k: npt.ArrayLike, l: npt.ArrayLike) -> Int64Array:
     >>> unpack(keys)[1]
     array([ 0,  2, -7], dtype=int32)
     """
-    h, k, l = (_checked(name, values) for name, values in (("h", h), ("k", k), ("l", l)))
-    shape = np.broadcast_shapes(h.shape, k.shape, l.shape)
-    keys = np.empty(shape, np.int64)
-    keys[...] = h
-    keys <<= _BITS
-    keys += k
-    keys <<= _BITS
-    keys += l
-    keys += _ORIGIN
+    indices = np.broadcast_arrays(
+        *(_integers(name, values) for name, values in (("h", h), ("k", k), ("l", l)))
+    )
+    keys = np.empty(indices[0].shape, np.int64)
+    over_rows(_pack_rows, keys.size, [index.ravel() for index in indices], keys.reshape(-1))
     return keys
+
+
+def _pack_rows(
+    start: int, stop: int, indices: Sequence[npt.NDArray[np.signedinteger]], keys: Int64Array
+) -> None:
+    for first in range(start, stop, _BLOCK):  # a block and its copies stay in the cache
+        rows = slice(first, min(first + _BLOCK, stop))
+        h, k, l = (np.add(index[rows], LIMIT, dtype=np.int64) for index in indices)
+        if np.any((h | k | l) >> _BITS):
+            for name, index in zip("hkl", indices, strict=True):
+                wrong = index[rows][(index[rows] < -LIMIT) | (index[rows] >= LIMIT)]
+                if wrong.size:
+                    _raise_out_of_range(name, wrong[0])
+        key = np.left_shift(h, _BITS, out=keys[rows])
+        key |= k
+        key <<= _BITS
+        key |= l
 
 
 def unpack(keys: npt.ArrayLike) -> tuple[Int32Array, Int32Array, Int32Array]:
@@ -88,11 +103,17 @@ def unpack(keys: npt.ArrayLike) -> tuple[Int32Array, Int32Array, Int32Array]:
     [-5, 0, 2]
     """
     keys = np.asarray(keys, np.int64)
-    h, k, l = (
-        np.asarray((keys >> shift) & _MASK, np.int32) - np.int32(LIMIT)
-        for shift in (2 * _BITS, _BITS, 0)
-    )
-    return np.asarray(h), np.asarray(k), np.asarray(l)
+    indices = np.empty((3, keys.size), np.int32)
+    flat = keys.ravel()
+    for start in range(0, keys.size, _BLOCK):  # a block and its copy stay in the cache
+        rows = slice(start, start + _BLOCK)
+        for index, shift in zip(indices, (2 * _BITS, _BITS, 0), strict=True):
+            values = flat[rows] >> shift
+            values &= _MASK
+            values -= LIMIT
+            index[rows] = values
+    h, k, l = (index.reshape(keys.shape) for index in indices)
+    return h, k, l
 
 
 def are_packed(values: npt.NDArray[Any]) -> bool:
@@ -164,21 +185,25 @@ def format_hkl(keys: npt.ArrayLike, limit: int = 5) -> str:
     return shown if len(keys) <= limit else f"{shown} ... ({len(keys)} in all)"
 
 
-def _checked(name: str, values: npt.ArrayLike) -> npt.NDArray[np.signedinteger]:
-    """Return one index of the reflections as integers that are within the range."""
+def _integers(name: str, values: npt.ArrayLike) -> npt.NDArray[np.signedinteger]:
+    """Return one index of the reflections as integers."""
     array = np.asarray(values)
     if array.dtype.kind == "f":
         wrong = array[array != np.rint(array)]  # NaN differs from itself
         if wrong.size:
             raise MillerIndexError(f"Miller index {name} = {wrong[0]} is not an integer")
+        beyond = array[np.abs(array) > LIMIT]  # might not be an int64
+        if beyond.size:
+            _raise_out_of_range(name, beyond[0])
     elif array.dtype.kind not in "iu":
         raise MillerIndexError(f"Miller index {name} must be integers, found {array.dtype}")
-    for extreme in (array.min(), array.max()) if array.size else ():
-        if not -LIMIT <= extreme < LIMIT:
-            raise MillerIndexError(
-                f"Miller index {name} = {extreme} is out of the range {-LIMIT} to {LIMIT - 1}"
-            )
     return array if array.dtype.kind == "i" else array.astype(np.int64)
+
+
+def _raise_out_of_range(name: str, value: object) -> NoReturn:
+    raise MillerIndexError(
+        f"Miller index {name} = {value} is out of the range {-LIMIT} to {LIMIT - 1}"
+    )
 
 
 def _all_differ_in_box(keys: Int64Array) -> bool:

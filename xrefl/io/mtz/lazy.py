@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Sequence
 from typing import Any
@@ -11,36 +12,44 @@ from numpy.typing import NDArray
 from xarray.backends import BackendArray
 from xarray.core import indexing
 
+from xrefl.errors import FormatError
 from xrefl.io.mtz.table import Field, Table
 
-__all__ = ["ColumnArray", "ColumnReader", "PassingReader"]
+__all__ = ["ColumnArray", "ColumnReader"]
+
+_SMALL = 2**26  # bytes: read in some 20 ms
+_LARGE = 2**30
 
 
 class ColumnReader:
-    """Reads columns of a table, each on its own. Small, picklable and without open files."""
+    """Reads columns, and tries to pass over the file only once for those used together.
 
-    def __init__(self, table: Table) -> None:
-        self.table = table
+    Rows are interleaved in the file, so whoever reads one column passes over all of them. In a
+    small table the first column that is asked for whole therefore brings along the others; in a
+    larger one the second does, which is how `Dataset.load` asks. Each waits here until it is
+    asked for and is then given away, so that nothing is held twice. In a very large table, and
+    for parts of columns, each is read on its own.
 
-    def read(self, field: Field, rows: slice) -> NDArray[Any]:
-        """Return the given rows of a column."""
-        return self.table.read([field], rows)[0]
+    Parameters
+    ----------
+    table : Table
+        Where the rows are.
+    fields : sequence of Field
+        The columns that may be asked for.
 
-
-class PassingReader(ColumnReader):
-    """Reads the columns that are used together in one pass over the file.
-
-    Rows are interleaved in the file, so whoever reads one column passes over all of them. The
-    first request for a whole column therefore brings along the other ``fields``; each waits
-    here until it is asked for and is then given away, so that nothing is held twice. Pickled
-    or copied, the reader leaves the waiting columns behind.
+    Notes
+    -----
+    A reader is picklable and has no open files. Pickled or copied, it leaves waiting columns
+    behind.
     """
 
     def __init__(self, table: Table, fields: Sequence[Field]) -> None:
-        super().__init__(table)
+        self.table = table
         self._fields = list(fields)
         self._waiting: dict[Field, NDArray[Any]] | None = None
         self._lock = threading.Lock()
+        size = table.nrow * table.ncol * 4
+        self._alone = 0 if size <= _SMALL else 1 if size <= _LARGE else sys.maxsize
 
     def __getstate__(self) -> tuple[Table, list[Field]]:
         return self.table, self._fields
@@ -49,14 +58,28 @@ class PassingReader(ColumnReader):
         self.__init__(*state)  # type: ignore[misc]
 
     def read(self, field: Field, rows: slice) -> NDArray[Any]:
-        if range(self.table.nrow)[rows] != range(self.table.nrow):
-            return super().read(field, rows)
-        with self._lock:
-            if self._waiting is None:
+        """Return the given rows of a column."""
+        if range(self.table.nrow)[rows] == range(self.table.nrow):
+            with self._lock:
+                found = self._together(field)
+            if found is not None:
+                return found
+        return self.table.read([field], rows)[0]
+
+    def _together(self, field: Field) -> NDArray[Any] | None:
+        """Return a whole column that has come along with others, None if it has not."""
+        if self._waiting is None:
+            if self._alone > 0:
+                self._alone -= 1
+                self._fields = [other for other in self._fields if other != field]
+                return None
+            try:
                 columns = self.table.read(self._fields)
-                self._waiting = dict(zip(self._fields, columns, strict=True))
-            found = self._waiting.pop(field, None)
-        return super().read(field, rows) if found is None else found
+            except FormatError:  # perhaps in a column that nobody has asked for
+                self._alone = sys.maxsize
+                return None
+            self._waiting = dict(zip(self._fields, columns, strict=True))
+        return self._waiting.pop(field, None)
 
 
 class ColumnArray(BackendArray):

@@ -10,6 +10,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 from xarray.core import indexing
+from xarray.indexes import PandasIndex
 
 from xrefl.errors import FormatError, MillerIndexError
 from xrefl.hkl.datasets import dataset_coords, strings
@@ -25,7 +26,7 @@ from xrefl.io.mtz.header import (
     ColumnInfo,
     Header,
 )
-from xrefl.io.mtz.lazy import ColumnArray, ColumnReader, PassingReader
+from xrefl.io.mtz.lazy import ColumnArray, ColumnReader
 from xrefl.io.mtz.parse import parse_mtz
 from xrefl.io.mtz.symmetry import header_spacegroup
 from xrefl.io.mtz.table import Field, Table
@@ -134,8 +135,8 @@ def read_mtz(
         variables, coords = _merged(header, table, chosen, header.cell, spacegroup.name)
     else:
         variables, coords = _unmerged(header, table, chosen)
-    coords.update(dataset_coords(header.datasets))
-    coords.update(_batch_coords(header.batches))
+    more = dataset_coords(header.datasets) | _batch_coords(header.batches)
+    coords = _joined(coords, more)
     ds = xr.Dataset(variables, coords=coords, attrs=_attrs(header, spacegroup.name))
     if header.inv_d2_range is not None:
         ds.encoding["resolution"] = tuple(map(spacing, header.inv_d2_range))
@@ -149,13 +150,10 @@ def _merged(
     cell: tuple[float, ...],
     spacegroup: str,
 ) -> tuple[dict[str, xr.Variable], xr.Coordinates]:
-    # Whether flags are integers depends on their values: they are read with the indices.
-    flags = {
-        name: Field(name, position, np.float32)
-        for name, position in chosen.items()
-        if header.columns[position].type in INTEGER_TYPES
-    }
-    h, k, l, *flag_values = table.read([*_index_fields(header), *flags.values()])
+    flags = [
+        name for name, position in chosen.items() if header.columns[position].type in INTEGER_TYPES
+    ]
+    h, k, l, *flag_values = _indices_and_flags(header, table, [chosen[name] for name in flags])
     try:
         index = HKLIndex.from_miller(h, k, l, cell=cell, spacegroup=spacegroup)
     except MillerIndexError as error:
@@ -164,11 +162,9 @@ def _merged(
     for name, info in zip("hkl", header.columns, strict=False):
         coords[name].attrs.update(_column_attrs(info))
 
-    data: dict[str, Any] = {
-        name: _integers_if_whole(values) for name, values in zip(flags, flag_values, strict=True)
-    }
+    data: dict[str, Any] = dict(zip(flags, flag_values, strict=True))
     fields = {name: Field(name, at, np.float32) for name, at in chosen.items() if name not in flags}
-    reader = PassingReader(table, list(fields.values()))
+    reader = ColumnReader(table, list(fields.values()))
     data |= {name: _lazy(reader, field) for name, field in fields.items()}
     variables = {
         name: _variable("hkl", data[name], header.columns[position])
@@ -177,20 +173,51 @@ def _merged(
     return variables, coords
 
 
+def _joined(coords: xr.Coordinates, more: Mapping[str, Any]) -> xr.Coordinates:
+    """Return all coordinates; `Coordinates.update` would align them first, which takes longer."""
+    variables = {**coords.variables}
+    indexes = {**coords.xindexes}
+    for name, value in more.items():
+        variables[name] = variable = xr.Variable(*value)
+        if variable.dims == (name,):
+            index = indexes[name] = PandasIndex(variable.values, name)
+            variables.update(index.create_variables({name: variable}))
+    return xr.Coordinates(variables, indexes)
+
+
+def _indices_and_flags(header: Header, table: Table, flags: Sequence[int]) -> list[NDArray[Any]]:
+    """Read Miller indices, and flags as integers if all their values are whole numbers."""
+    hkl = _index_fields(header)
+    try:
+        columns = table.read([*hkl, *(Field("", position, np.int32) for position in flags)])
+    except FormatError:  # in an index, which says so again, or in a flag that is not whole
+        columns = table.read([*hkl, *(Field("", position, np.float32) for position in flags)])
+        columns[3:] = [
+            values.astype(np.int32) if _is_whole(values) else values for values in columns[3:]
+        ]
+    for index in columns[:3]:
+        index.flags.writeable = False
+    return columns
+
+
+def _is_whole(values: NDArray[Any]) -> bool:
+    return bool(np.all(np.rint(values) == values) and np.all(np.abs(values) < 2**31))
+
+
 def _unmerged(
     header: Header, table: Table, chosen: Mapping[str, int]
 ) -> tuple[dict[str, xr.Variable], xr.Coordinates]:
-    reader = ColumnReader(table)
-    coords: dict[str, Any] = {
-        name: _variable("obs", _lazy(reader, field), header.columns[field.position])
-        for name, field in zip("hkl", _index_fields(header), strict=True)
-    }
-    variables = {}
+    fields = dict(zip("hkl", _index_fields(header), strict=True))
     for name, position in chosen.items():
-        info = header.columns[position]
         # Type I may have missing values, and nothing is read to find out.
-        dtype = np.int32 if info.type in INTEGER_TYPES - {"I"} else np.float32
-        variables[name] = _variable("obs", _lazy(reader, Field(name, position, dtype)), info)
+        whole = header.columns[position].type in INTEGER_TYPES - {"I"}
+        fields[name] = Field(name, position, np.int32 if whole else np.float32)
+    reader = ColumnReader(table, list(fields.values()))
+    variables = {
+        name: _variable("obs", _lazy(reader, field), header.columns[field.position])
+        for name, field in fields.items()
+    }
+    coords = {name: variables.pop(name) for name in "hkl"}
     return variables, xr.Coordinates(coords, indexes={})
 
 
@@ -200,11 +227,6 @@ def _index_fields(header: Header) -> list[Field]:
 
 def _lazy(reader: ColumnReader, field: Field) -> indexing.LazilyIndexedArray:
     return indexing.LazilyIndexedArray(ColumnArray(reader, field))
-
-
-def _integers_if_whole(values: NDArray[Any]) -> NDArray[Any]:
-    whole = np.all(np.rint(values) == values) and np.all(np.abs(values) < 2**31)
-    return values.astype(np.int32) if whole else values
 
 
 def _variable(dim: str, data: Any, info: ColumnInfo) -> xr.Variable:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from functools import lru_cache
 
 from xrefl.crystal.spacegroup import SpaceGroup
 from xrefl.errors import CrystalError, FormatError, FormatWarning
@@ -45,7 +46,7 @@ def header_spacegroup(header: Header, where: str) -> SpaceGroup:
         assert named is not None
         return named
     try:
-        found = SpaceGroup.from_operations(header.operations)
+        found = _group_of(tuple(header.operations))
     except CrystalError as error:
         raise FormatError(
             f"{where}: the SYMM records are not the operations of a space group: {error}"
@@ -57,6 +58,11 @@ def header_spacegroup(header: Header, where: str) -> SpaceGroup:
     elif named.hm != found.hm:
         _warn(where, f"SYMINF names {named.name}, but the SYMM operations are others", found)
     return found
+
+
+@lru_cache(maxsize=64)
+def _group_of(operations: tuple[str, ...]) -> SpaceGroup:
+    return SpaceGroup.from_operations(operations)
 
 
 def _warn(where: str, what: str, found: SpaceGroup) -> None:
