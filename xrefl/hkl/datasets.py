@@ -56,7 +56,10 @@ def dataset_coords(datasets: Sequence[DatasetInfo]) -> dict[str, Any]:
             np.array([dataset.cell or unknown for dataset in datasets]),
             {"long_name": "unit cell", "units": "Å and degree"},
         ),
-        "cell_parameter": ("cell_parameter", ["a", "b", "c", "alpha", "beta", "gamma"]),
+        "cell_parameter": (
+            ("cell_parameter",),
+            np.array(["a", "b", "c", "alpha", "beta", "gamma"]),
+        ),
         "dataset_wavelength": (
             dim,
             np.array([dataset.wavelength for dataset in datasets]),

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 
 from xrefl.io.mtz.header import Batches
 from xrefl.io.mtz.records import RECORD, Records
@@ -42,20 +46,16 @@ def read_batches(records: Records, count: int) -> Batches:
     )
     content = records.take(count * layout.itemsize, f"the {count} batch headers")
     block = np.frombuffer(content, layout)
-    heads = [head.split() for head in block["head"].tolist()]
-    for i, (head, title, axes) in enumerate(
-        zip(heads, block["title"].tolist(), block["axes"].tolist(), strict=True)
-    ):
-        if head[:1] + head[2:] != [b"BH", *first[2:]] or not (
-            title.startswith(b"TITLE") and axes.startswith(b"BHCH")
-        ):
-            records.at += i * layout.itemsize
-            raise records.error(
-                f"batch header {i + 1} is not a BH record with {total} words ({integers} + "
-                f"{floats}) like the first, followed by TITLE and BHCH"
-            )
+    wrong = ~_alike(block, first[2:])
+    if wrong.any():
+        i = int(wrong.argmax())
+        records.at += i * layout.itemsize
+        raise records.error(
+            f"batch header {i + 1} is not a BH record with {total} words ({integers} + "
+            f"{floats}) like the first, followed by TITLE and BHCH"
+        )
     try:
-        numbers = np.array([int(head[1]) for head in heads], np.int32)
+        numbers = np.array([int(head.split()[1]) for head in block["head"].tolist()], np.int32)
     except (ValueError, OverflowError):
         raise records.error("a BH record has no readable batch number") from None
     return Batches(
@@ -67,5 +67,23 @@ def read_batches(records: Records, count: int) -> Batches:
     )
 
 
-def _texts(column: np.ndarray[tuple[int], np.dtype[np.bytes_]], skip: int) -> list[str]:
-    return [text[skip:].decode("utf-8", "replace").rstrip() for text in column.tolist()]
+def _alike(block: Any, counts: Sequence[bytes]) -> NDArray[np.bool_]:
+    """Tell which batch headers have their records, and the same counts of words."""
+    right = np.strings.startswith(block["title"], b"TITLE")
+    right &= np.strings.startswith(block["axes"], b"BHCH")
+    # In most files the records BH differ in the number only, which has columns 3 to 10.
+    heads = np.ascontiguousarray(block["head"]).view(np.uint8).reshape(len(block), RECORD)
+    alike = np.all(heads[:, 11:] == heads[0, 11:], axis=1)
+    for i in np.flatnonzero(~alike):
+        alike[i] = block["head"][i].split()[2:] == counts
+    right &= alike & np.strings.startswith(block["head"], b"BH ")
+    return np.asarray(right)
+
+
+def _texts(column: Any, skip: int) -> list[str]:
+    """Return what follows the keyword in each record."""
+    content = column.tobytes()
+    if not content.isascii():
+        return [text[skip:].decode("utf-8", "replace").rstrip() for text in column.tolist()]
+    text = content.decode("ascii")
+    return [text[i + skip : i + RECORD].rstrip(" \0") for i in range(0, len(text), RECORD)]

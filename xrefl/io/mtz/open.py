@@ -178,7 +178,8 @@ def _joined(coords: xr.Coordinates, more: Mapping[str, Any]) -> xr.Coordinates:
     variables = {**coords.variables}
     indexes = {**coords.xindexes}
     for name, value in more.items():
-        variables[name] = variable = xr.Variable(*value)
+        dims, data, attrs = (*value, None)[:3]
+        variables[name] = variable = xr.Variable(dims, data, attrs, fastpath=True)
         if variable.dims == (name,):
             index = indexes[name] = PandasIndex(variable.values, name)
             variables.update(index.create_variables({name: variable}))
@@ -254,16 +255,17 @@ def _column_attrs(info: ColumnInfo) -> dict[str, Any]:
 def _batch_coords(batches: Batches) -> dict[str, Any]:
     if not len(batches.number):
         return {}
+    dim = ("batch",)
     degrees = {"units": "degree"}
     return {
-        "batch": ("batch", batches.number),
-        "batch_title": ("batch", strings(batches.title)),
-        "batch_dataset_id": ("batch", batches.integers[:, DATASET_WORD].copy()),
-        "batch_phi_start": ("batch", batches.floats[:, PHI_START_WORD].copy(), degrees),
-        "batch_phi_end": ("batch", batches.floats[:, PHI_END_WORD].copy(), degrees),
-        "batch_axes": ("batch", strings(batches.axes)),
-        "batch_integers": (("batch", "batch_integer"), batches.integers),
-        "batch_floats": (("batch", "batch_float"), batches.floats),
+        "batch": (dim, batches.number),
+        "batch_title": (dim, strings(batches.title)),
+        "batch_dataset_id": (dim, batches.integers[:, DATASET_WORD].copy()),
+        "batch_phi_start": (dim, batches.floats[:, PHI_START_WORD].copy(), degrees),
+        "batch_phi_end": (dim, batches.floats[:, PHI_END_WORD].copy(), degrees),
+        "batch_axes": (dim, strings(batches.axes)),
+        "batch_integers": ((dim, "batch_integer"), batches.integers),
+        "batch_floats": ((dim, "batch_float"), batches.floats),
     }
 
 

@@ -109,7 +109,7 @@ class _RowWriter:
         self._sort_columns = 5 if unmerged else 3
         # How many leading columns the rows are sorted by so far, and the last row seen.
         self._sorted_by = self._sort_columns
-        self._last: NDArray[np.float32] | None = None
+        self._last: list[Any] | None = None
 
     def interleave(self, block: Sequence[NDArray[Any]]) -> NDArray[np.float32]:
         """Return the rows of one block, C-contiguous."""
@@ -121,8 +121,9 @@ class _RowWriter:
             if len(column):
                 summary.minimum[i] = np.fmin(summary.minimum[i], np.fmin.reduce(column))
                 summary.maximum[i] = np.fmax(summary.maximum[i], np.fmax.reduce(column))
-        self._extend_resolution(block[:3])
-        self._check_order(rows)
+        if len(rows):
+            self._extend_resolution(block[:3])
+            self._check_order(block)
         return rows
 
     def summary(self) -> RowSummary:
@@ -140,25 +141,26 @@ class _RowWriter:
                 self._summary.min_inv_d2 = min(self._summary.min_inv_d2, float(inv_d2.min()))
                 self._summary.max_inv_d2 = max(self._summary.max_inv_d2, float(inv_d2.max()))
 
-    def _check_order(self, rows: NDArray[np.float32]) -> None:
-        if not len(rows) or self._sorted_by < 3:
-            return
-        keys = rows[:, : self._sorted_by]
+    def _check_order(self, columns: Sequence[NDArray[Any]]) -> None:
         if self._last is not None:
-            keys = np.vstack([self._last[: self._sorted_by], keys])
-        self._last = rows[-1, : self._sort_columns].copy()
-        self._sorted_by = _leading_sorted(keys)
+            joints = [
+                np.array([last, column[0]])
+                for last, column in zip(self._last, columns, strict=False)
+            ]
+            self._sorted_by = min(self._sorted_by, _leading_sorted(joints))
+        self._last = [column[-1] for column in columns[: self._sort_columns]]
+        self._sorted_by = _leading_sorted(columns[: self._sorted_by])
 
 
-def _leading_sorted(keys: NDArray[np.float32]) -> int:
-    """Return how many leading columns the rows are sorted by, lexicographically."""
-    tied = np.ones(len(keys) - 1, bool)
-    for i in range(keys.shape[1]):
-        before, after = keys[:-1, i], keys[1:, i]
-        if not np.all(before[tied] <= after[tied]):
+def _leading_sorted(columns: Sequence[NDArray[Any]]) -> int:
+    """Return by how many leading columns the rows are sorted, lexicographically."""
+    tied: NDArray[np.bool_] | np.bool_ = np.True_
+    for i, column in enumerate(columns):
+        before, after = column[:-1], column[1:]
+        if np.any((before > after) & tied):
             return i
-        tied &= before == after
-    return int(keys.shape[1])
+        tied = (before == after) & tied
+    return len(columns)
 
 
 def _as_float32(values: NDArray[Any], info: ColumnInfo) -> NDArray[np.float32]:
