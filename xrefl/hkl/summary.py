@@ -6,11 +6,10 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from xrefl.hkl.blocks import row_blocks
 from xrefl.hkl.crystal import reflection_dim
 
 __all__ = ["column_summary"]
-
-_BLOCK_ROWS = 2**20
 
 
 def column_summary(ds: xr.Dataset) -> pd.DataFrame:
@@ -46,13 +45,12 @@ def column_summary(ds: xr.Dataset) -> pd.DataFrame:
     minimum = np.full(len(names), np.nan)
     maximum, total = minimum.copy(), np.zeros(len(names))
     present = np.zeros(len(names), int)
-    for start in range(0, ds.sizes[dim], _BLOCK_ROWS):
-        for i, name in enumerate(names):
-            values = ds[name].variable[start : start + _BLOCK_ROWS].values.astype(np.float64)
+    for block in row_blocks([ds[name].variable for name in names], ds.sizes[dim]):
+        for i, values in enumerate(block):
             minimum[i] = np.fmin(minimum[i], np.fmin.reduce(values))
             maximum[i] = np.fmax(maximum[i], np.fmax.reduce(values))
-            total[i] += np.nansum(values)
-            present[i] += np.count_nonzero(~np.isnan(values))
+            total[i] += np.nansum(values, dtype=np.float64)
+            present[i] += np.count_nonzero(values == values)
     mean = np.divide(total, present, out=np.full(len(names), np.nan), where=present > 0)
     attrs = [ds[name].attrs for name in names]
     return pd.DataFrame(

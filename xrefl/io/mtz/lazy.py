@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import threading
 from collections.abc import Sequence
 from typing import Any
@@ -17,18 +16,21 @@ from xrefl.io.mtz.table import Field, Table
 
 __all__ = ["ColumnArray", "ColumnReader"]
 
-_SMALL = 2**26  # bytes: read in some 20 ms
+# Bytes of the rows: up to the first, whole tables are read in some 20 ms.
+_SMALL = 2**26
 _LARGE = 2**30
+_FEW_ROWS = 1024
+_STRETCHES = 4
 
 
 class ColumnReader:
-    """Reads columns, and tries to pass over the file only once for those used together.
+    """Reads columns, and tries to pass over rows only once for columns used together.
 
-    Rows are interleaved in the file, so whoever reads one column passes over all of them. In a
-    small table the first column that is asked for whole therefore brings along the others; in a
-    larger one the second does, which is how `Dataset.load` asks. Each waits here until it is
-    asked for and is then given away, so that nothing is held twice. In a very large table, and
-    for parts of columns, each is read on its own.
+    Rows are interleaved in the file, so whoever reads one column passes over all of them. When
+    a second column is asked for over the same rows, as `Dataset.load`, a computation or a writer
+    does, the others come along: each waits here until it is asked for and is then given away,
+    so that nothing is held twice. In small tables already the first brings the others. Columns
+    wait for a few stretches of rows at a time, and never if they are very large.
 
     Parameters
     ----------
@@ -39,47 +41,65 @@ class ColumnReader:
 
     Notes
     -----
-    A reader is picklable and has no open files. Pickled or copied, it leaves waiting columns
-    behind.
+    A reader is picklable and has no open files. A copy reads each column on its own, since
+    another process asks it for one.
     """
 
     def __init__(self, table: Table, fields: Sequence[Field]) -> None:
         self.table = table
-        self._fields = list(fields)
-        self._waiting: dict[Field, NDArray[Any]] | None = None
+        self._fields = frozenset(fields)
+        self._alone = False
+        self._stretches: dict[range, _Stretch] = {}
         self._lock = threading.Lock()
-        size = table.nrow * table.ncol * 4
-        self._alone = 0 if size <= _SMALL else 1 if size <= _LARGE else sys.maxsize
 
-    def __getstate__(self) -> tuple[Table, list[Field]]:
+    def __getstate__(self) -> tuple[Table, frozenset[Field]]:
         return self.table, self._fields
 
-    def __setstate__(self, state: tuple[Table, list[Field]]) -> None:
-        self.__init__(*state)  # type: ignore[misc]
+    def __setstate__(self, state: tuple[Table, frozenset[Field]]) -> None:
+        self.__init__(state[0], tuple(state[1]))  # type: ignore[misc]
+        self._alone = True
 
     def read(self, field: Field, rows: slice) -> NDArray[Any]:
         """Return the given rows of a column."""
-        if range(self.table.nrow)[rows] == range(self.table.nrow):
-            with self._lock:
-                found = self._together(field)
-            if found is not None:
-                return found
-        return self.table.read([field], rows)[0]
+        found = None if self._alone else self._together(field, rows)
+        return self.table.read([field], rows)[0] if found is None else found
 
-    def _together(self, field: Field) -> NDArray[Any] | None:
-        """Return a whole column that has come along with others, None if it has not."""
-        if self._waiting is None:
-            if self._alone > 0:
-                self._alone -= 1
-                self._fields = [other for other in self._fields if other != field]
+    def _together(self, field: Field, rows: slice) -> NDArray[Any] | None:
+        """Return a column that has come along with others, None if it has not."""
+        selected = range(self.table.nrow)[rows]
+        size = len(selected) * self.table.ncol * 4
+        if size > _LARGE or len(selected) < _FEW_ROWS:
+            return None
+        at_once = len(selected) == self.table.nrow and size <= _SMALL
+        with self._lock:
+            stretch = self._stretches.setdefault(selected, _Stretch())
+            while len(self._stretches) > _STRETCHES:
+                del self._stretches[next(iter(self._stretches))]
+        with stretch.lock:
+            if field in stretch.waiting:
+                return stretch.waiting.pop(field)
+            others = self._fields - stretch.asked - {field}
+            bring = bool(others) and (at_once or bool(stretch.asked - {field}))
+            stretch.asked.add(field)
+            if not bring:
                 return None
             try:
-                columns = self.table.read(self._fields)
-            except FormatError:  # perhaps in a column that nobody has asked for
-                self._alone = sys.maxsize
+                columns = self.table.read([field, *others], rows)
+            except FormatError:  # perhaps in a column that nobody will ask for
+                self._alone = True
                 return None
-            self._waiting = dict(zip(self._fields, columns, strict=True))
-        return self._waiting.pop(field, None)
+            stretch.asked |= others
+            stretch.waiting = dict(zip(others, columns[1:], strict=True))
+            return columns[0]
+
+
+class _Stretch:
+    """Which columns of a stretch of rows were asked for, and which wait to be."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.asked: set[Field] = set()
+        self.waiting: dict[Field, NDArray[Any]] = {}
 
 
 class ColumnArray(BackendArray):

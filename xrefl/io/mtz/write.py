@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
-from itertools import pairwise
+from collections.abc import Sequence
 from typing import IO, Any
 
 import numpy as np
@@ -13,14 +12,15 @@ from numpy.typing import NDArray
 
 from xrefl.crystal.cell import UnitCell
 from xrefl.errors import FormatError
+from xrefl.hkl.blocks import row_blocks
 from xrefl.io.atomic import atomic_writer
 from xrefl.io.mtz.collect import Content, collect
+from xrefl.io.mtz.column_types import INTEGER_TYPES
 from xrefl.io.mtz.compose import RowSummary, compose_header, compose_start
 from xrefl.io.mtz.header import ColumnInfo, Header
 
 __all__ = ["to_mtz"]
 
-_BLOCK_ROWS = 65_536
 _LARGEST_EXACT = 2**24  # whole numbers up to here are exact in 32-bit floats
 
 
@@ -63,37 +63,19 @@ def to_mtz(ds: xr.Dataset, path: str | os.PathLike[str] | IO[bytes]) -> None:
     if isinstance(path, (str, os.PathLike)):
         with atomic_writer(path) as stream:
             _write(content, stream)
-    else:
+    elif hasattr(path, "write"):
         _write(content, path)
+    else:
+        raise TypeError(f"expected a path or a binary file object, not {type(path).__name__}")
 
 
 def _write(content: Content, stream: IO[bytes]) -> None:
     header = content.header
     rows = _RowWriter(header)
     stream.write(compose_start(len(header.columns), header.nrow))
-    for block in _blocks(content.variables, header.nrow):
+    for block in row_blocks(content.variables, header.nrow):
         stream.write(rows.interleave(block).data)
     stream.write(compose_header(header, content.spacegroup, rows.summary()))
-
-
-def _blocks(variables: Sequence[xr.Variable], nrow: int) -> Iterator[list[NDArray[Any]]]:
-    """Yield the values of all columns, for one stretch of rows after the other."""
-    chunks = max(
-        (variable.chunks[0] for variable in variables if variable.chunks is not None),
-        key=len,
-        default=None,
-    )
-    if chunks is None:
-        edges = [*range(0, nrow, _BLOCK_ROWS), nrow]
-    else:
-        edges = np.cumsum((0, *chunks)).tolist()
-    for start, stop in pairwise(edges):
-        pieces = [variable[start:stop].data for variable in variables]
-        if chunks is not None:
-            from dask.base import compute
-
-            pieces = list(compute(*pieces))
-        yield [np.asarray(piece) for piece in pieces]
 
 
 class _RowWriter:
@@ -164,13 +146,9 @@ def _leading_sorted(columns: Sequence[NDArray[Any]]) -> int:
 
 
 def _as_float32(values: NDArray[Any], info: ColumnInfo) -> NDArray[np.float32]:
-    if values.dtype.kind in "iu" and len(values):
-        largest = max(-int(values.min()), int(values.max()))
-        if largest > _LARGEST_EXACT:
-            raise FormatError(
-                f"column {info.label} has the whole number {largest}, but an MTZ file holds "
-                f"32-bit floats, exact up to {_LARGEST_EXACT}; renumber or drop the column"
-            )
+    """Return what is written for the values of one column, exact where that matters."""
+    if info.type in INTEGER_TYPES or values.dtype.kind in "iu":
+        _check_whole(values, info)
     with np.errstate(over="ignore"):
         column = values.astype(np.float32, copy=False)
     if values.dtype.itemsize > 4 and not np.array_equal(np.isinf(column), np.isinf(values)):
@@ -179,3 +157,22 @@ def _as_float32(values: NDArray[Any], info: ColumnInfo) -> NDArray[np.float32]:
             "scale the column first"
         )
     return column
+
+
+def _check_whole(values: NDArray[Any], info: ColumnInfo) -> None:
+    if not values.size or values.dtype.kind == "b":
+        return
+    if info.type in "HYB" and values.dtype.kind == "f":
+        wrong = values[np.rint(values) != values]  # NaN as well
+        if wrong.size:
+            raise FormatError(
+                f"column {info.label} of type {info.type} has the value {wrong[0]}, but must have "
+                "whole numbers in every row; drop the rows without one first, for instance with "
+                ".where(..., drop=True)"
+            )
+    largest = max(-float(np.fmin.reduce(values)), float(np.fmax.reduce(values)))
+    if largest > _LARGEST_EXACT:
+        raise FormatError(
+            f"column {info.label} has the whole number {largest:.0f}, but an MTZ file holds "
+            f"32-bit floats, exact up to {_LARGEST_EXACT}; renumber or drop the column"
+        )
