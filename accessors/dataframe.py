@@ -41,17 +41,17 @@ class DataFrameAccessor:
     @property
     def cell(self) -> UnitCell:
         """Unit cell; see `xrefl.UnitCell`."""
-        return crystal.crystal(self.to_dataset()).cell
+        return frame.frame_crystal(self._df).cell
 
     @property
     def spacegroup(self) -> SpaceGroup:
         """Space group; see `xrefl.SpaceGroup`."""
-        return crystal.crystal(self.to_dataset()).spacegroup
+        return frame.frame_crystal(self._df).spacegroup
 
     @property
     def is_merged(self) -> bool:
         """Whether rows are merged reflections or unmerged observations."""
-        return crystal.is_merged(self.to_dataset())
+        return bool(self._df.attrs.get("merged", True))
 
     @property
     def resolution(self) -> tuple[float, float]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from typing import IO
 
 import pandas as pd
@@ -11,9 +10,7 @@ import xarray as xr
 
 from xrefl.accessors._doc import doc_of
 from xrefl.accessors.reflections import ReflectionAccessor
-from xrefl.crystal.cell import UnitCell
-from xrefl.crystal.spacegroup import SpaceGroup
-from xrefl.hkl import crystal, find, frame, original
+from xrefl.hkl import find, frame, original
 from xrefl.io.mtz import write
 
 __all__ = ["DatasetAccessor"]
@@ -38,15 +35,6 @@ class DatasetAccessor(ReflectionAccessor[xr.Dataset]):
     @doc_of(original.to_asu_hkl)
     def to_asu_hkl(self) -> xr.Dataset:
         return original.to_asu_hkl(self._obj)
-
-    @doc_of(crystal.assign_crystal)
-    def assign_crystal(
-        self,
-        *,
-        cell: UnitCell | Sequence[float] | None = None,
-        spacegroup: SpaceGroup | str | int | None = None,
-    ) -> xr.Dataset:
-        return crystal.assign_crystal(self._obj, cell=cell, spacegroup=spacegroup)
 
     @doc_of(frame.to_dataframe)
     def to_dataframe(self) -> pd.DataFrame:

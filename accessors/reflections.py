@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Generic, TypeVar
 
 import xarray as xr
@@ -59,3 +60,12 @@ class ReflectionAccessor(Generic[Data]):
     @doc_of(reflections.absent)
     def absent(self) -> xr.DataArray:
         return reflections.absent(self._obj)
+
+    @doc_of(crystal.assign_crystal)
+    def assign_crystal(
+        self,
+        *,
+        cell: UnitCell | Sequence[float] | None = None,
+        spacegroup: SpaceGroup | str | int | None = None,
+    ) -> Data:
+        return crystal.assign_crystal(self._obj, cell=cell, spacegroup=spacegroup)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple, TypeVar
 
@@ -9,6 +10,7 @@ import numpy as np
 import xarray as xr
 
 from xrefl.crystal.cell import UnitCell
+from xrefl.crystal.op import Op
 from xrefl.crystal.spacegroup import SpaceGroup
 from xrefl.errors import (
     CrystalError,
@@ -81,7 +83,7 @@ def crystal(obj: xr.Dataset | xr.DataArray) -> Crystal:
     known = _index(obj)
     cell = _agreed_cell(obj.attrs.get("cell"), known.cell if known else None)
     name = _agreed_spacegroup(obj.attrs.get("spacegroup"), known.spacegroup if known else None)
-    return Crystal(UnitCell(*cell), SpaceGroup(name))
+    return Crystal(UnitCell.from_parameters(cell), SpaceGroup(name))
 
 
 def assign_crystal(
@@ -104,6 +106,11 @@ def assign_crystal(
     spacegroup : SpaceGroup, name or number, optional
         By default it stays.
 
+    Raises
+    ------
+    CrystalMismatchError
+        Observations have a column M/ISYM that does not fit the new group.
+
     Examples
     --------
     >>> import xrefl
@@ -116,7 +123,8 @@ def assign_crystal(
     if cell is not None:
         new_cell = cell if isinstance(cell, UnitCell) else UnitCell.from_parameters(cell)
     else:
-        new_cell = UnitCell(*_agreed_cell(obj.attrs.get("cell"), known.cell if known else None))
+        old_cell = _agreed_cell(obj.attrs.get("cell"), known.cell if known else None)
+        new_cell = UnitCell.from_parameters(old_cell)
     if spacegroup is not None:
         new_group = SpaceGroup(spacegroup)
     else:
@@ -127,6 +135,8 @@ def assign_crystal(
     if isinstance(result, xr.Dataset):
         result.attrs["cell"] = list(new_cell.parameters)
         result.attrs["spacegroup"] = new_group.name
+        if "symmetry_operations" in result.attrs:
+            _relist_operations(result, new_group)
     if dim == "hkl":
         result = _with_index(result, new_cell, new_group)
     if cell is not None and "dataset_cell" in result.coords:
@@ -134,6 +144,31 @@ def assign_crystal(
         new_cells = np.broadcast_to(new_cell.parameters, old_cells.shape).copy()
         result = result.assign_coords(dataset_cell=old_cells.copy(data=new_cells))
     return result
+
+
+def _relist_operations(ds: xr.Dataset, group: SpaceGroup) -> None:
+    """Put operations of another group into the list that the column M/ISYM counts.
+
+    Only rotations matter there, so operations with the same rotations in the same places serve.
+    """
+    pools: dict[object, list[Op]] = {}
+    for operation in group.operations:
+        pools.setdefault(operation.rotation, []).append(operation)
+    listed = [Op(triplet) for triplet in ds.attrs["symmetry_operations"]]
+    if len(listed) == len(group.operations) and all(
+        len(pools.get(rotation, [])) == count
+        for rotation, count in Counter(operation.rotation for operation in listed).items()
+    ):
+        relisted = [pools[operation.rotation].pop(0) for operation in listed]
+        if set(relisted) != {operation.wrapped() for operation in listed}:
+            ds.attrs["symmetry_operations"] = [operation.triplet() for operation in relisted]
+    elif ds["h"].attrs.get("indices") == "original":
+        del ds.attrs["symmetry_operations"]  # M/ISYM is made anew on the way back
+    else:
+        raise CrystalMismatchError(
+            f"the column M/ISYM counts operations that {group.name} does not have; call "
+            ".xtal.to_original_hkl() first, and .xtal.to_asu_hkl() afterwards"
+        )
 
 
 def _index(obj: xr.Dataset | xr.DataArray) -> HKLIndex | None:
@@ -166,7 +201,8 @@ def _agreed_cell(
         )
     if in_attrs is None or in_index is None:
         return in_index if in_attrs is None else in_attrs  # type: ignore[return-value]
-    if not np.array_equal(in_attrs, in_index):
+    # Aligned with data of a slightly different cell, an index may have that one.
+    if not UnitCell.from_parameters(in_attrs).is_close(UnitCell.from_parameters(in_index)):
         raise CrystalMismatchError(
             f"attrs['cell'] is {list(in_attrs)}, but the index has {list(in_index)}; choose one "
             "with .xtal.assign_crystal(cell=...), which changes both"

@@ -26,6 +26,12 @@ DATASET_COORDS = (
     "cell_parameter",
     "dataset_wavelength",
 )
+_FIELDS = {
+    "project": "project_name",
+    "crystal": "crystal_name",
+    "name": "dataset_name",
+    "wavelength": "dataset_wavelength",
+}
 
 
 @dataclass(slots=True)
@@ -69,26 +75,24 @@ def dataset_coords(datasets: Sequence[DatasetInfo]) -> dict[str, Any]:
 
 
 def datasets_of(ds: xr.Dataset) -> list[DatasetInfo]:
-    """Return the data sets of a Dataset, the inverse of `dataset_coords`."""
+    """Return the data sets of a Dataset, the inverse of `dataset_coords`.
+
+    Names, cells and wavelengths that have been dropped are empty or unknown.
+    """
     if "dataset_id" not in ds.coords:
         return []
-    ids = ds["dataset_id"].values.tolist()
-    project, crystal, name = (
-        ds[f"{level}_name"].values for level in ("project", "crystal", "dataset")
-    )
-    cells = ds["dataset_cell"].values
-    wavelengths = ds["dataset_wavelength"].values.tolist()
-    return [
-        DatasetInfo(
-            ids[i],
-            str(project[i]),
-            str(crystal[i]),
-            str(name[i]),
-            None if np.isnan(cells[i]).any() else tuple(cells[i].tolist()),
-            wavelengths[i],
-        )
-        for i in range(len(ids))
-    ]
+    ids = np.atleast_1d(ds["dataset_id"].values).tolist()
+    datasets = [DatasetInfo(number) for number in ids]
+    for field, name in _FIELDS.items():
+        if name in ds.coords:
+            values = np.atleast_1d(ds[name].values).tolist()
+            for dataset, value in zip(datasets, values, strict=True):
+                setattr(dataset, field, value)
+    if "dataset_cell" in ds.coords:
+        cells = np.atleast_2d(ds["dataset_cell"].values)
+        for dataset, cell in zip(datasets, cells, strict=True):
+            dataset.cell = None if np.isnan(cell).any() else tuple(cell.tolist())
+    return datasets
 
 
 def strings(values: Iterable[str]) -> NDArray[np.object_]:

@@ -13,11 +13,11 @@ import xarray as xr
 from xrefl.crystal.cell import UnitCell
 from xrefl.crystal.spacegroup import SpaceGroup
 from xrefl.errors import CrystalError, MissingColumnError
-from xrefl.hkl.crystal import reflection_dim
+from xrefl.hkl.crystal import Crystal, reflection_dim
 from xrefl.hkl.datasets import DatasetInfo, dataset_coords, datasets_of
 from xrefl.hkl.index import HKLIndex
 
-__all__ = ["to_dataframe", "to_dataset"]
+__all__ = ["frame_crystal", "to_dataframe", "to_dataset"]
 
 _LEVELS = ["H", "K", "L"]
 
@@ -133,7 +133,16 @@ def to_dataset(
         ds = xr.Dataset(data, coords=coords, attrs=attrs)
     for name in "hkl":
         ds[name].attrs.update(column_attrs.get(name, {}))
+    if cell is not None:
+        for dataset in datasets:
+            dataset.cell = tuple(attrs["cell"])
     return ds.assign_coords(dataset_coords(datasets))
+
+
+def frame_crystal(df: pd.DataFrame) -> Crystal:
+    """Return the crystal in the attrs of a DataFrame."""
+    attrs = {str(name): value for name, value in df.attrs.items()}
+    return Crystal(UnitCell(*_cell(None, attrs)), SpaceGroup(_spacegroup(None, attrs)))
 
 
 def _cell(cell: UnitCell | Sequence[float] | None, attrs: dict[str, Any]) -> list[float]:

@@ -61,6 +61,7 @@ def to_original_hkl(ds: xr.Dataset) -> xr.Dataset:
     def original(h: Any, k: Any, l: Any, misym: Any) -> tuple[NDArray[np.int32], ...]:
         from xrefl.hkl import _kernels
 
+        misym = _whole(misym)
         out = np.empty((3, len(h)), np.int32)
         bad = np.array([len(h)])
         over_rows(_kernels.original_indices, len(h), (h, k, l), misym, inverses, out, bad)
@@ -121,6 +122,7 @@ def to_asu_hkl(ds: xr.Dataset) -> xr.Dataset:
 
     def to_asu(h: Any, k: Any, l: Any, misym: Any) -> tuple[NDArray[np.int32], ...]:
         hkl, isym = group.to_asu((h, k, l), operations=operations)
+        misym = _whole(misym)
         return hkl[:, 0], hkl[:, 1], hkl[:, 2], (misym & ~np.int32(0xFF)) | isym
 
     h, k, l, misym = xr.apply_ufunc(
@@ -133,6 +135,18 @@ def to_asu_hkl(ds: xr.Dataset) -> xr.Dataset:
     )
     switched = _with_indices(ds, (h, k, l), "asu")
     return switched.assign({label: misym.drop_vars(list("hkl")).assign_attrs(ds[label].attrs)})
+
+
+def _whole(misym: NDArray[Any]) -> NDArray[np.int32]:
+    """Return M/ISYM as integers, which it no longer is after a `where` or a join."""
+    if misym.dtype.kind == "f":
+        wrong = misym[np.rint(misym) != misym]
+        if wrong.size:
+            raise MillerIndexError(
+                f"M/ISYM is {wrong[0]} for some observations; drop those without one first, for "
+                "instance with .where(..., drop=True)"
+            )
+    return misym.astype(np.int32, copy=False)
 
 
 def _indices(ds: xr.Dataset) -> str:

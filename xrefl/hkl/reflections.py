@@ -11,6 +11,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import DTypeLike
 
+from xrefl.errors import MillerIndexError
 from xrefl.hkl.crystal import Crystal, crystal, reflection_dim
 
 __all__ = ["absent", "centric", "d", "epsilon", "inv_d2", "resolution"]
@@ -54,8 +55,8 @@ def resolution(obj: xr.Dataset | xr.DataArray) -> tuple[float, float]:
 
     Raises
     ------
-    ValueError
-        There are no reflections.
+    MillerIndexError
+        There are no reflections but 0 0 0, which has no resolution.
 
     Examples
     --------
@@ -64,10 +65,11 @@ def resolution(obj: xr.Dataset | xr.DataArray) -> tuple[float, float]:
     (18.66504580..., 1.66396457...)
     """
     values = inv_d2(obj)
-    if values.size == 0:
-        raise ValueError("there are no reflections, so there is no resolution range")
-    limits = xr.Dataset({"low": values.min(), "high": values.max()}).compute()
-    return spacing(float(limits["low"])), spacing(float(limits["high"]))
+    if values.size:
+        limits = xr.Dataset({"low": values.where(values > 0).min(), "high": values.max()}).compute()
+        if limits["high"] > 0:
+            return spacing(float(limits["low"])), spacing(float(limits["high"]))
+    raise MillerIndexError("there are no reflections, so there is no resolution range")
 
 
 def spacing(inv_d2: float) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from typing import Any, TypeAlias, TypeVar
 
@@ -9,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from xrefl.errors import MillerIndexError, MissingColumnError
+from xrefl.errors import FormatWarning, MillerIndexError, MissingColumnError
 from xrefl.hkl.index import HKLIndex
 from xrefl.hkl.packing import are_packed, pack, unpack
 
@@ -18,7 +19,7 @@ __all__ = ["restore"]
 IntArray: TypeAlias = npt.NDArray[np.integer]
 Data = TypeVar("Data", xr.Dataset, xr.DataArray)
 
-_LISTS_OF_TEXT = ("history",)
+_LISTS_OF_TEXT = ("history", "symmetry_operations")
 
 
 def restore(obj: Data) -> Data:
@@ -28,6 +29,9 @@ def restore(obj: Data) -> Data:
     into arrays. This puts an `HKLIndex` on merged reflections, with the crystal that attrs have
     in ``cell`` and ``spacegroup``, and turns the attributes of all variables back into plain
     numbers, strings and lists. Data that are lazy stay so; only h, k and l are read.
+
+    Neither format can hold a column whose label has a slash: netCDF says so, Zarr leaves it out.
+    Rename it before saving, ``ds.rename({"M/ISYM": "M_ISYM"})``; this gives it back its label.
 
     Parameters
     ----------
@@ -64,6 +68,8 @@ def restore(obj: Data) -> Data:
     [10.0, 11.0, 12.0, 90.0, 95.0, 90.0]
     """
     result = _with_plain_attrs(obj)
+    if isinstance(result, xr.Dataset):
+        result = _with_labels(result)
     if "hkl" in obj.dims:
         return _with_index(result)
     if "obs" in obj.dims:
@@ -72,6 +78,26 @@ def restore(obj: Data) -> Data:
         "nothing to restore: expected the dimension 'hkl' (merged reflections) or 'obs' (unmerged"
         f" observations), found {tuple(obj.dims)}"
     )
+
+
+def _with_labels(ds: xr.Dataset) -> xr.Dataset:
+    """Give columns back the labels that netCDF and Zarr refuse, such as M/ISYM for M_ISYM."""
+    names = {
+        name: label
+        for name, column in ds.data_vars.items()
+        if (label := column.attrs.get("mtz_label")) and name == label.replace("/", "_")
+    }
+    if "symmetry_operations" in ds.attrs and not any(
+        column.attrs.get("mtz_type") == "Y" for column in ds.data_vars.values()
+    ):
+        warnings.warn(
+            "the column M/ISYM is not there; Zarr takes what has a slash in its name for a group "
+            'and leaves it out. Rename it before saving, ds.rename({"M/ISYM": "M_ISYM"}); restore '
+            "gives it back its label",
+            FormatWarning,
+            stacklevel=3,
+        )
+    return ds.rename(names)
 
 
 def _with_index(obj: Data) -> Data:

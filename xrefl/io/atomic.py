@@ -20,7 +20,15 @@ def atomic_writer(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
     The stream is a temporary file in the same folder, renamed at the end; after an error it is
     removed and what stood at ``path`` is untouched. A path that ends in ``.gz`` is compressed.
     """
-    target = Path(path).resolve()
+    target = Path(path).expanduser().resolve()
+    if target.is_dir():
+        raise IsADirectoryError(f"{target} is a folder; give the name of a file in it")
+    if not target.parent.is_dir():
+        raise FileNotFoundError(f"there is no folder {target.parent} to write {target.name} into")
+    if target.exists() and not target.is_file():  # a pipe or a device is written as it is
+        with target.open("wb") as stream:
+            yield stream
+        return
     temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}.part")
     try:
         with temporary.open("xb") as raw:

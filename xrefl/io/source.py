@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gzip
 import os
+import uuid
 import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -63,8 +64,9 @@ class FileSource:
     @classmethod
     def from_path(cls, path: str) -> FileSource:
         """Return the source for a path, made absolute so that it outlives a chdir."""
-        status = Path(path).stat()
-        return cls(str(Path(path).absolute()), status.st_size, status.st_mtime_ns)
+        place = Path(path).expanduser().absolute()
+        status = place.stat()
+        return cls(str(place), status.st_size, status.st_mtime_ns)
 
     @property
     def name(self) -> str:
@@ -116,6 +118,10 @@ class MemorySource:
 
     data: bytes = field(repr=False)
     name: str = "<bytes>"
+    token: str = field(default_factory=lambda: uuid.uuid4().hex)
+
+    def __dask_tokenize__(self) -> str:
+        return self.token  # dask would pickle the data for it, once for every column
 
     @property
     def size(self) -> int:
@@ -173,7 +179,7 @@ def peek(obj: object, count: int) -> bytes:
     """
     try:
         if isinstance(obj, (str, os.PathLike)):
-            with Path(os.fspath(obj)).open("rb") as stream:
+            with Path(os.fspath(obj)).expanduser().open("rb") as stream:
                 head = stream.read(max(count, 1024))
         elif isinstance(obj, (bytes, bytearray, memoryview)):
             head = bytes(obj[: max(count, 1024)])

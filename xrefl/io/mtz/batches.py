@@ -1,17 +1,27 @@
-"""Read the batch headers of an MTZ file: thousands of them, in one sweep."""
+"""Batch headers: from an MTZ file, thousands in one sweep, to coordinates of a Dataset and back."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
+import xarray as xr
 from numpy.typing import NDArray
 
-from xrefl.io.mtz.header import Batches
-from xrefl.io.mtz.records import RECORD, Records
+from xrefl.errors import FormatError
+from xrefl.hkl.datasets import strings
+from xrefl.io.mtz.header import (
+    DATASET_WORD,
+    FLOAT_WORDS,
+    INTEGER_WORDS,
+    PHI_END_WORD,
+    PHI_START_WORD,
+    Batches,
+)
+from xrefl.io.mtz.records import RECORD, Records, decoded
 
-__all__ = ["read_batches"]
+__all__ = ["batch_coords", "batches_of", "read_batches"]
 
 # Enough integer and float words for those that have a name, and far more than are in use.
 _FEWEST_WORDS = (21, 38)
@@ -84,6 +94,79 @@ def _texts(column: Any, skip: int) -> list[str]:
     """Return what follows the keyword in each record."""
     content = column.tobytes()
     if not content.isascii():
-        return [text[skip:].decode("utf-8", "replace").rstrip() for text in column.tolist()]
+        return [decoded(text[skip:]).rstrip() for text in column.tolist()]
     text = content.decode("ascii")
     return [text[i + skip : i + RECORD].rstrip(" \0") for i in range(0, len(text), RECORD)]
+
+
+def batch_coords(batches: Batches) -> dict[str, Any]:
+    """Return the coordinates that hold batch headers, none where there are none."""
+    if not len(batches.number):
+        return {}
+    dim = ("batch",)
+    degrees = {"units": "degree"}
+    return {
+        "batch": (dim, batches.number),
+        "batch_title": (dim, strings(batches.title)),
+        "batch_dataset_id": (dim, batches.integers[:, DATASET_WORD].copy()),
+        "batch_phi_start": (dim, batches.floats[:, PHI_START_WORD].copy(), degrees),
+        "batch_phi_end": (dim, batches.floats[:, PHI_END_WORD].copy(), degrees),
+        "batch_axes": (dim, strings(batches.axes)),
+        "batch_integers": ((*dim, "batch_integer"), batches.integers),
+        "batch_floats": ((*dim, "batch_float"), batches.floats),
+    }
+
+
+def batches_of(ds: xr.Dataset) -> Batches:
+    """Return the batch headers of a Dataset, the inverse of `batch_coords`.
+
+    Coordinates that have been dropped are empty or zero.
+
+    Raises
+    ------
+    FormatError
+        A coordinate does not have one value for each batch.
+    """
+    if "batch" not in ds.coords:
+        return Batches.none()
+    numbers = np.atleast_1d(ds["batch"].values)
+    count = len(numbers)
+    integers = _values(ds, "batch_integers", np.zeros((count, INTEGER_WORDS), np.int32))
+    floats = _values(ds, "batch_floats", np.zeros((count, FLOAT_WORDS), np.float32))
+    # Words that have a name follow the coordinate of that name.
+    integers[:, :3] = integers.shape[1] + floats.shape[1], integers.shape[1], floats.shape[1]
+    integers[:, DATASET_WORD] = _values(ds, "batch_dataset_id", integers[:, DATASET_WORD])
+    for name, word in (("batch_phi_start", PHI_START_WORD), ("batch_phi_end", PHI_END_WORD)):
+        floats[:, word] = _values(ds, name, floats[:, word])
+    return Batches(
+        numbers.astype(np.int32),
+        _values(ds, "batch_title", strings([""] * count)).tolist(),
+        integers,
+        floats,
+        _values(ds, "batch_axes", strings([""] * count)).tolist(),
+    )
+
+
+def _values(ds: xr.Dataset, name: str, default: NDArray[Any]) -> NDArray[Any]:
+    """Return a copy of a coordinate along ``batch``, or the default where there is none."""
+    if name not in ds.coords:
+        return default.copy()
+    values = ds[name].values
+    if ds["batch"].ndim == 0:
+        values = values[np.newaxis]
+    if values.ndim != default.ndim or len(values) != len(default):
+        _refuse(name)
+    if default.dtype == object:
+        if not all(isinstance(text, str) for text in values.tolist()):
+            _refuse(name)
+    elif default.dtype.kind == "i" and not np.all(np.isfinite(values)):
+        _refuse(name)
+    return values.astype(default.dtype)
+
+
+def _refuse(name: str) -> NoReturn:
+    raise FormatError(
+        f"the coordinate {name!r} does not have one value for each batch, as after concatenating "
+        "observations of several files, which leaves their batch headers apart; join the headers "
+        "along 'batch' before writing, or leave them out with .drop_dims('batch')"
+    )

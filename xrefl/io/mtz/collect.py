@@ -5,24 +5,16 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import xarray as xr
 
 from xrefl.crystal.spacegroup import SpaceGroup
 from xrefl.errors import FormatError
 from xrefl.hkl.crystal import crystal, reflection_dim
 from xrefl.hkl.datasets import DatasetInfo, datasets_of
+from xrefl.hkl.packing import first_duplicate, pack
+from xrefl.io.mtz.batches import batches_of
 from xrefl.io.mtz.column_types import COLUMN_TYPES, SIGN_PAIR_TYPES
-from xrefl.io.mtz.header import (
-    DATASET_WORD,
-    FLOAT_WORDS,
-    INTEGER_WORDS,
-    PHI_END_WORD,
-    PHI_START_WORD,
-    Batches,
-    ColumnInfo,
-    Header,
-)
+from xrefl.io.mtz.header import ColumnInfo, Header
 
 __all__ = ["Content", "collect"]
 
@@ -31,11 +23,10 @@ _LONGEST_LABEL = 30
 
 @dataclass(slots=True)
 class Content:
-    """A header without counts, and the variables that become the columns, indices first."""
+    """A header, and the variables that become the columns, indices first."""
 
     header: Header
     spacegroup: SpaceGroup
-    dim: str
     variables: list[xr.Variable]
 
 
@@ -54,26 +45,62 @@ def collect(ds: xr.Dataset) -> Content:
             "the Dataset has original Miller indices, but an MTZ file holds those of the "
             "asymmetric unit; call .xtal.to_asu_hkl() first"
         )
+    if dim == "hkl":
+        _check_merged(ds)
     datasets = _datasets(ds, cell.parameters)
     names = _column_order(ds, dim)
     infos = [_info(ds[index], index.upper(), "H", datasets[0].id) for index in "hkl"]
     infos += [_info(ds[name], str(name), None, datasets[-1].id) for name in names]
     _check_labels([info.label for info in infos])
+    _check_datasets(infos, datasets)
     header = Header(
         nrow=ds.sizes[dim],
-        title=str(ds.attrs.get("title", "")),
+        title=str(ds.attrs.get("title") or ""),
         cell=cell.parameters,
-        operations=list(ds.attrs.get("symmetry_operations", ()))
-        or [operation.triplet() for operation in spacegroup.operations],
+        operations=_operations(ds, spacegroup),
         columns=infos,
         datasets=datasets,
-        history=_lines(ds.attrs.get("history", ())),
+        history=_lines(ds.attrs.get("history") or ()),
         appended_text=ds.attrs.get("mtz_appended_text", ""),
-        batches=_batches(ds),
+        batches=batches_of(ds),
     )
     header.nbatch = len(header.batches.number)
     variables = [ds[name].variable for name in ["h", "k", "l", *names]]
-    return Content(header, spacegroup, dim, variables)
+    return Content(header, spacegroup, variables)
+
+
+def _check_merged(ds: xr.Dataset) -> None:
+    repeated = first_duplicate(pack(*(ds[name].values for name in "hkl")))
+    if repeated is not None:
+        h, k, l = (int(ds[name].values[repeated[0]]) for name in "hkl")
+        raise FormatError(
+            f"the reflection {h} {k} {l} is in the rows {repeated[0]} and {repeated[1]}, but a "
+            "merged file has each once; drop_duplicates('hkl') or merge first, or rename the "
+            "dimension to 'obs' if these are observations"
+        )
+
+
+def _operations(ds: xr.Dataset, spacegroup: SpaceGroup) -> list[str]:
+    listed = ds.attrs.get("symmetry_operations")
+    if listed is None:
+        return [operation.triplet() for operation in spacegroup.operations]
+    if SpaceGroup.from_operations(listed) != spacegroup:
+        raise FormatError(
+            f"attrs['symmetry_operations'], which M/ISYM counts, are not those of the space group "
+            f"{spacegroup.name}; change the group with .xtal.assign_crystal"
+        )
+    return list(listed)
+
+
+def _check_datasets(infos: Sequence[ColumnInfo], datasets: Sequence[DatasetInfo]) -> None:
+    known = {dataset.id for dataset in datasets}
+    for info in infos:
+        if info.dataset_id not in known:
+            raise FormatError(
+                f"column {info.label} belongs to the data set {info.dataset_id}, but the Dataset "
+                f"has {sorted(known)} along 'dataset_id'; keep that data set, or change "
+                "attrs['dataset_id'] of the column"
+            )
 
 
 def _lines(history: str | Sequence[str]) -> list[str]:
@@ -83,13 +110,18 @@ def _lines(history: str | Sequence[str]) -> list[str]:
 def _info(column: xr.DataArray, label: str, kind: str | None, dataset_id: int) -> ColumnInfo:
     attrs = column.attrs
     kind = kind or attrs.get("mtz_type") or ("R" if column.dtype.kind == "f" else "I")
+    if column.dtype.kind == "b":  # the outcome of a comparison, whatever was compared
+        kind = "I"
     if kind not in COLUMN_TYPES:
         raise FormatError(
             f"column {label}: attrs['mtz_type'] is {kind!r}; it must be one of "
             f"{' '.join(COLUMN_TYPES)}"
         )
+    own = str(attrs.get("mtz_label", ""))
+    if kind == "H" or own.replace("/", "_") == label:
+        label = own or label
     return ColumnInfo(
-        attrs.get("mtz_label", label),
+        label,
         kind,
         int(attrs.get("dataset_id", dataset_id)),
         attrs.get("source", ""),
@@ -102,6 +134,12 @@ def _column_order(ds: xr.Dataset, dim: str) -> list[Hashable]:
 
     CCP4 programs expect F(+), SIGF(+), F(-), SIGF(-) side by side.
     """
+    for name, coord in ds.coords.items():
+        if "mtz_type" in coord.attrs and name not in ("h", "k", "l"):
+            raise FormatError(
+                f"the column {name!r} has become a coordinate and would not be written; call "
+                f".reset_coords({name!r}) first, after .drop_indexes if it has an index"
+            )
     for name, variable in ds.data_vars.items():
         if variable.dims != (dim,):
             raise FormatError(
@@ -151,39 +189,18 @@ def _check_labels(labels: Sequence[str]) -> None:
 
 
 def _datasets(ds: xr.Dataset, cell: tuple[float, ...]) -> list[DatasetInfo]:
-    if "dataset_id" in ds.coords:
-        return datasets_of(ds)
-    base = DatasetInfo(0, "HKL_base", "HKL_base", "HKL_base", cell)
-    wavelength = float(ds.attrs.get("wavelength", np.nan))
-    return [base, DatasetInfo(1, "unknown", "unknown", "unknown", cell, wavelength)]
-
-
-def _batches(ds: xr.Dataset) -> Batches:
-    if "batch" not in ds.coords:
-        return Batches.none()
-    count = ds.sizes["batch"]
-    batches = Batches(
-        ds["batch"].values.astype(np.int32),
-        _texts(ds, "batch_title", count),
-        np.zeros((count, INTEGER_WORDS), np.int32),
-        np.zeros((count, FLOAT_WORDS), np.float32),
-        _texts(ds, "batch_axes", count),
-    )
-    if "batch_integers" in ds.coords:
-        batches.integers = ds["batch_integers"].values.astype(np.int32)
-    if "batch_floats" in ds.coords:
-        batches.floats = ds["batch_floats"].values.astype(np.float32)
-    # Words that have a name follow the coordinate of that name.
-    integers, floats = batches.integers, batches.floats
-    integers[:, :3] = integers.shape[1] + floats.shape[1], integers.shape[1], floats.shape[1]
-    if "batch_dataset_id" in ds.coords:
-        integers[:, DATASET_WORD] = ds["batch_dataset_id"].values
-    if "batch_phi_start" in ds.coords:
-        floats[:, PHI_START_WORD] = ds["batch_phi_start"].values
-    if "batch_phi_end" in ds.coords:
-        floats[:, PHI_END_WORD] = ds["batch_phi_end"].values
-    return batches
-
-
-def _texts(ds: xr.Dataset, name: str, count: int) -> list[str]:
-    return [str(text) for text in ds[name].values] if name in ds.coords else [""] * count
+    datasets = datasets_of(ds)
+    wavelength = ds.attrs.get("wavelength")
+    wavelength = float("nan") if wavelength is None else float(wavelength)
+    if not datasets:
+        base = DatasetInfo(0, "HKL_base", "HKL_base", "HKL_base", cell)
+        return [base, DatasetInfo(1, "unknown", "unknown", "unknown", cell, wavelength)]
+    known = {dataset.wavelength for dataset in datasets if dataset.wavelength == dataset.wavelength}
+    if wavelength == wavelength and not known:
+        datasets[-1].wavelength = wavelength
+    elif wavelength == wavelength and known != {wavelength}:
+        raise FormatError(
+            f"attrs['wavelength'] is {wavelength}, but 'dataset_wavelength' has {sorted(known)}; "
+            "make them agree, or delete the attribute"
+        )
+    return datasets

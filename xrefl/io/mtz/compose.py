@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 import sys
 import warnings
@@ -17,7 +18,7 @@ from xrefl.io.mtz.records import DATA_START, MAGIC, RECORD
 
 __all__ = ["RowSummary", "compose_header", "compose_start"]
 
-_LONGEST_TITLE = 70
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 # How the CCP4 library (symop.lib) and programs that read its names spell some further settings.
 _CCP4_NAMES = {
@@ -52,18 +53,9 @@ def compose_start(ncol: int, nrow: int) -> bytes:
 def compose_header(header: Header, spacegroup: SpaceGroup, summary: RowSummary) -> bytes:
     """Return everything that follows the rows."""
     assert header.cell is not None
-    title = header.title
-    if len(title.encode()) > _LONGEST_TITLE:
-        warnings.warn(
-            f"the title has more than the {_LONGEST_TITLE} characters of an MTZ file and is cut: "
-            f"{title!r}",
-            FormatWarning,
-            stacklevel=2,
-        )
-        title = title.encode()[:_LONGEST_TITLE].decode(errors="ignore")
     lines = [
         "VERS MTZ:V1.1",
-        f"TITLE {title}",
+        _text("TITLE ", header.title, 70),
         f"NCOL {len(header.columns):8d} {header.nrow:12d} {header.nbatch:8d}",
         _cell("CELL ", header.cell),
         "SORT " + "".join(f"{column:4d}" for column in summary.sort_order),
@@ -77,20 +69,44 @@ def compose_header(header: Header, spacegroup: SpaceGroup, summary: RowSummary) 
         *_batch_list(header.batches),
         "END",
     ]
-    if header.history:
-        lines += [f"MTZHIST {len(header.history):3d}", *header.history]
+    history = [piece for line in header.history for piece in _wrapped(line)]
+    if history:
+        lines += [f"MTZHIST {len(history):3d}", *history]
     parts = [_record(line) for line in lines]
     if header.nbatch:
         parts += [_record("MTZBATS"), *_batch_headers(header.batches)]
     parts += [
         _record("MTZENDOFHEADERS"),
-        header.appended_text.encode("utf-8", "surrogateescape"),
+        header.appended_text.encode(),
     ]
     return b"".join(parts)
 
 
 def _record(line: str) -> bytes:
-    return line.encode()[:RECORD].ljust(RECORD)
+    return line.encode().ljust(RECORD)
+
+
+def _text(start: str, text: str, room: int) -> str:
+    """Return a record that ends with free text, on one line and no longer than there is room."""
+    plain = _CONTROL.sub(" ", text)
+    if len(plain.encode()) > room:
+        warnings.warn(
+            f"an MTZ file has room for {room} characters of {start.strip()}; cut: {text!r}",
+            FormatWarning,
+            stacklevel=2,
+        )
+        plain = plain.encode()[:room].decode(errors="ignore")
+    return start + plain
+
+
+def _wrapped(line: str) -> list[str]:
+    """Return a line of the history as lines that fit into records."""
+    pieces = [""]
+    for letter in _CONTROL.sub(" ", line):
+        if len((pieces[-1] + letter).encode()) > RECORD:
+            pieces.append("")
+        pieces[-1] += letter
+    return pieces
 
 
 def _cell(start: str, cell: Sequence[float]) -> str:
@@ -133,22 +149,19 @@ def _columns(header: Header, summary: RowSummary) -> list[str]:
             f"{column.dataset_id:4d}"
         )
         if column.source:
-            lines.append(
-                f"COLSRC {column.label:<30} {column.source[:36]:<36}  {column.dataset_id:4d}"
-            )
-    lines += [
-        f"COLGRP {column.label:<30} {column.group[:36]:<36}  {column.dataset_id:4d}"
-        for column in header.columns
-        if column.group
-    ]
+            source = _text(f"COLSRC {column.label:<30} ", column.source, 36)
+            lines.append(f"{source:<74}  {column.dataset_id:4d}")
+        if column.group:
+            group = _text(f"COLGRP {column.label:<30} ", column.group, 36)
+            lines.append(f"{group:<74}  {column.dataset_id:4d}")
     return lines
 
 
 def _dataset(dataset: DatasetInfo) -> list[str]:
     lines = [
-        f"PROJECT {dataset.id:7d} {dataset.project}",
-        f"CRYSTAL {dataset.id:7d} {dataset.crystal}",
-        f"DATASET {dataset.id:7d} {dataset.name}",
+        _text(f"PROJECT {dataset.id:7d} ", dataset.project, 64),
+        _text(f"CRYSTAL {dataset.id:7d} ", dataset.crystal, 64),
+        _text(f"DATASET {dataset.id:7d} ", dataset.name, 64),
     ]
     if dataset.cell is not None:
         lines.append(_cell(f"DCELL {dataset.id:9d} ", dataset.cell))
@@ -174,9 +187,9 @@ def _batch_headers(batches: Batches) -> list[bytes]:
     for i, number in enumerate(batches.number.tolist()):
         parts += [
             _record(f"BH {number:8d}{nint + nfloat:8d}{nint:8d}{nfloat:8d}"),
-            _record(f"TITLE {batches.title[i]}"),
+            _record(_text("TITLE ", batches.title[i], 74)),
             batches.integers[i].tobytes(),
             batches.floats[i].tobytes(),
-            _record(f"BHCH {batches.axes[i]}"),
+            _record(_text("BHCH ", batches.axes[i], 75)),
         ]
     return parts

@@ -83,7 +83,6 @@ class Header:
     inv_d2_range: tuple[float, float] | None = None
     missing: float = float("nan")
     spacegroup_name: str = ""
-    spacegroup_number: int = 0
     operations: list[str] = field(default_factory=list)
     columns: list[ColumnInfo] = field(default_factory=list)
     datasets: list[DatasetInfo] = field(default_factory=list)

@@ -13,19 +13,13 @@ from xarray.core import indexing
 from xarray.indexes import PandasIndex
 
 from xrefl.errors import FormatError, MillerIndexError
-from xrefl.hkl.datasets import dataset_coords, strings
+from xrefl.hkl.datasets import dataset_coords
 from xrefl.hkl.index import HKLIndex
 from xrefl.hkl.reflections import spacing
 from xrefl.io.mtz import select
+from xrefl.io.mtz.batches import batch_coords
 from xrefl.io.mtz.column_types import COLUMN_TYPES, INTEGER_TYPES, UNITS
-from xrefl.io.mtz.header import (
-    DATASET_WORD,
-    PHI_END_WORD,
-    PHI_START_WORD,
-    Batches,
-    ColumnInfo,
-    Header,
-)
+from xrefl.io.mtz.header import ColumnInfo, Header
 from xrefl.io.mtz.lazy import ColumnArray, ColumnReader
 from xrefl.io.mtz.parse import parse_mtz
 from xrefl.io.mtz.symmetry import header_spacegroup
@@ -58,13 +52,15 @@ def open_mtz(
         The file; gzip is recognised by its content.
     chunks : int, dict, "auto" or None
         As in `xarray.open_dataset`: None gives columns that become NumPy arrays when they are
-        used, ``{}`` dask arrays in chunks of the file's choice (1,048,576 rows).
+        used, ``{}`` dask arrays in chunks of the file's choice (1,048,576 rows). Only columns
+        are chunked, at any row (`xarray.open_dataset` would chunk the coordinates of data sets
+        and batches as well, warn of other chunk sizes, and fail with "auto").
     columns : sequence of str, or dict of str to int, optional
         The columns to open, by label; or, as a dict, new names for columns given by their
         position in the file (H, K and L are 0, 1 and 2). Miller indices always come along.
     merged : bool, optional
         Whether the rows are merged reflections. By default they are, unless the file has
-        batches.
+        batches or a column of batch numbers (type B).
 
     Returns
     -------
@@ -106,6 +102,8 @@ def _chunked(ds: xr.Dataset, chunks: int | Mapping[str, int] | str) -> xr.Datase
     table of rows can be cut anywhere at no cost.
     """
     dim = "hkl" if "hkl" in ds.dims else "obs"
+    if isinstance(chunks, Mapping) and not chunks.keys() <= {dim}:
+        raise ValueError(f"chunks has {list(chunks)}, but the only dimension to cut is {dim!r}")
     rows = chunks.get(dim, _PREFERRED_CHUNK) if isinstance(chunks, Mapping) else chunks
     names = [name for name, column in ds.variables.items() if column.dims == (dim,)]
     chunked = {
@@ -135,7 +133,7 @@ def read_mtz(
         variables, coords = _merged(header, table, chosen, header.cell, spacegroup.name)
     else:
         variables, coords = _unmerged(header, table, chosen)
-    more = dataset_coords(header.datasets) | _batch_coords(header.batches)
+    more = dataset_coords(header.datasets) | batch_coords(header.batches)
     coords = _joined(coords, more)
     ds = xr.Dataset(variables, coords=coords, attrs=_attrs(header, spacegroup.name))
     if header.inv_d2_range is not None:
@@ -247,26 +245,10 @@ def _column_attrs(info: ColumnInfo) -> dict[str, Any]:
         attrs["source"] = info.source
     if info.group:
         attrs["mtz_group"] = info.group
-    if info.type == "H" and info.label not in ("H", "K", "L"):
+    # Labels that are not, or cannot always be, the name of the variable.
+    if "/" in info.label or (info.type == "H" and info.label not in ("H", "K", "L")):
         attrs["mtz_label"] = info.label
     return attrs
-
-
-def _batch_coords(batches: Batches) -> dict[str, Any]:
-    if not len(batches.number):
-        return {}
-    dim = ("batch",)
-    degrees = {"units": "degree"}
-    return {
-        "batch": (dim, batches.number),
-        "batch_title": (dim, strings(batches.title)),
-        "batch_dataset_id": (dim, batches.integers[:, DATASET_WORD].copy()),
-        "batch_phi_start": (dim, batches.floats[:, PHI_START_WORD].copy(), degrees),
-        "batch_phi_end": (dim, batches.floats[:, PHI_END_WORD].copy(), degrees),
-        "batch_axes": (dim, strings(batches.axes)),
-        "batch_integers": ((dim, "batch_integer"), batches.integers),
-        "batch_floats": ((dim, "batch_float"), batches.floats),
-    }
 
 
 def _attrs(header: Header, spacegroup: str) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from xrefl.hkl.datasets import DatasetInfo
 from xrefl.io.mtz.batches import read_batches
 from xrefl.io.mtz.column_types import COLUMN_TYPES
 from xrefl.io.mtz.header import ColumnInfo, Header
-from xrefl.io.mtz.records import DATA_START, RECORD, Records
+from xrefl.io.mtz.records import DATA_START, RECORD, Records, decoded
 from xrefl.io.mtz.table import Table
 from xrefl.io.source import Source
 
@@ -119,9 +119,7 @@ class _HeaderReader:
                 f"{len(header.batches.number)} batch headers"
             )
         records.take(min(RECORD, records.remaining()), "record MTZENDOFHEADERS")
-        header.appended_text = records.take(records.remaining(), "the appended text").decode(
-            "utf-8", "surrogateescape"
-        )
+        header.appended_text = decoded(records.take(records.remaining(), "the appended text"))
 
     def _check_columns(self) -> None:
         header, error = self.header, self.records.error
@@ -160,7 +158,6 @@ class _HeaderReader:
     def _syminf(self, value: str) -> None:
         before, quote, rest = value.partition("'")
         words = before.split()
-        self.header.spacegroup_number = int(words[3])
         name = rest.partition("'")[0] if quote else words[4]
         self.header.spacegroup_name = name.strip()
 

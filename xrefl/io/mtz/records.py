@@ -9,11 +9,19 @@ from collections.abc import Iterator
 from xrefl.errors import FormatError, FormatWarning
 from xrefl.io.source import Source
 
-__all__ = ["DATA_START", "MAGIC", "RECORD", "Records"]
+__all__ = ["DATA_START", "MAGIC", "RECORD", "Records", "decoded"]
 
 MAGIC = b"MTZ "
 RECORD = 80
 DATA_START = 80
+
+
+def decoded(text: bytes) -> str:
+    """Return text that should be ASCII, but may be UTF-8 or, from older programs, Latin-1."""
+    try:
+        return text.decode("utf-8")
+    except UnicodeDecodeError:
+        return text.decode("latin-1")
 
 
 class Records:
@@ -96,7 +104,7 @@ class Records:
         return piece
 
     def text(self, what: str) -> str:
-        return self.take(RECORD, what).decode("utf-8", "replace").rstrip(" \0")
+        return decoded(self.take(RECORD, what)).rstrip(" \0")
 
     def until(self, last: str) -> Iterator[tuple[str, str]]:
         """Yield keyword and rest of each record before the one with the keyword ``last``."""

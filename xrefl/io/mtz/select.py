@@ -24,12 +24,14 @@ def columns(
 
     The first three columns are the Miller indices, which become coordinates: they are left out.
     """
+    if isinstance(wanted, str):
+        wanted = [wanted]
     if isinstance(wanted, Mapping):
         for name, position in wanted.items():
-            if not 0 <= position < len(infos):
+            if position not in range(3, len(infos)):
                 raise MissingColumnError(
-                    f"{where}: there is no column {position} for {name!r}; the file has "
-                    f"{len(infos)} columns, counted from 0"
+                    f"{where}: there is no column {position!r} for {name!r}; columns of this file "
+                    f"have the positions 3 to {len(infos) - 1}, after H, K and L"
                 )
         chosen = list(wanted.items())
     else:
