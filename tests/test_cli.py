@@ -12,8 +12,8 @@ from tests import mtz_bytes
 COMMAND = str(Path(sys.executable).with_name("xrefl"))
 
 
-def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "NO_COLOR": "1", "COLUMNS": "200"}
+def run(*arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "NO_COLOR": "1", "COLUMNS": "80", **more}
     return subprocess.run(
         [COMMAND, *arguments], capture_output=True, text=True, env=environment, check=False
     )
@@ -32,7 +32,7 @@ def test_info_of_an_example():
     ):
         assert text in result.stdout
     (line,) = [line for line in result.stdout.splitlines() if line.strip().startswith("I ")]
-    assert line.split() == ["I", "J", "intensity", "1", "-0.3009", "216.605", "11.5059", "38"]
+    assert line.split() == ["I", "J", "1", "-0.3009", "216.605", "11.5059", "38"]
 
 
 def test_info_of_unmerged_data(tmp_path):
@@ -44,6 +44,33 @@ def test_info_of_unmerged_data(tmp_path):
     assert "batches       2, numbers 7 to 8, phi 16° to 17.25°" in result.stdout
     (line,) = [line for line in result.stdout.splitlines() if line.strip().startswith("I ")]
     assert line.split()[-1] == "1"  # one value is missing
+
+
+def test_names_with_brackets_are_shown_as_they_are(tmp_path):
+    path = tmp_path / "a[b].mtz"
+    records = [line.replace("a data set", "x[/y]z") for line in mtz_bytes.header_records()]
+    path.write_bytes(mtz_bytes.mtz_bytes(records=records))
+    result = run("info", str(path))
+    assert result.returncode == 0, result.stderr
+    assert "a[b].mtz" in result.stdout.replace("\n", "")
+    assert "x[/y]z" in result.stdout
+
+
+def test_terminals_without_angstroms():
+    result = run("info", "--example", "5e5z", PYTHONIOENCODING="ascii")
+    assert result.returncode == 0, result.stderr
+    assert "18.665 to 1.664 ?" in result.stdout
+
+
+def test_warnings_are_one_line(tmp_path):
+    path = tmp_path / "odd.mtz"
+    records = mtz_bytes.header_records(extra=("FOOBAR 1",))
+    path.write_bytes(mtz_bytes.mtz_bytes(records=records))
+    result = run("info", str(path))
+    assert result.returncode == 0
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("xrefl: warning: ")
+    assert "FOOBAR" in line
 
 
 def test_info_of_an_empty_file(tmp_path):

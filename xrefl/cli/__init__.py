@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import sys
+import warnings
 from typing import Annotated, NoReturn
 
 import typer
@@ -37,8 +39,16 @@ def _options(
     pass
 
 
+def _show_warning(message: Warning | str, *_: object, **__: object) -> None:
+    typer.echo(f"xrefl: warning: {message}", err=True)
+
+
 def main() -> NoReturn:
     """Run the command line; errors of ours end it with one line and exit code 1."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # Å and ° on a terminal that lacks them
+    warnings.showwarning = _show_warning
     try:
         app()
     except (XreflError, OSError) as error:

@@ -32,7 +32,7 @@ def info(
         raise typer.BadParameter("give either a FILE or --example NAME")
     path = file if example is None else tutorial.path(example)
     assert path is not None
-    _show(path, open_mtz(path))
+    _show(path, open_mtz(path, chunks={}))
 
 
 def _show(path: Path, ds: xr.Dataset) -> None:
@@ -40,10 +40,10 @@ def _show(path: Path, ds: xr.Dataset) -> None:
 
     from xrefl.hkl.summary import column_summary
 
-    console = Console(highlight=False, soft_wrap=True)
-    console.print(f"[bold]{path}[/bold]")
+    console = Console(highlight=False, markup=False, soft_wrap=True)
+    console.print(str(path), style="bold")
     for name, value in _facts(ds):
-        console.print(f"  {name:<13} {value}", markup=False)
+        console.print(f"  {name:<13} {value}")
     if "dataset_id" in ds.coords:
         console.print()
         console.print(_dataset_table(ds))
@@ -93,24 +93,23 @@ def _facts(ds: xr.Dataset) -> list[tuple[str, str]]:
 def _dataset_table(ds: xr.Dataset) -> Table:
     from xrefl.hkl.datasets import datasets_of
 
-    table = _table("id", "project", "crystal", "data set", "wavelength", "unit cell")
+    table = _table("id", "project", "crystal", "data set", "wavelength")
     for one in datasets_of(ds):
         wavelength = "" if one.wavelength != one.wavelength else f"{one.wavelength:g}"
-        cell = "  ".join(f"{number:g}" for number in one.cell or ())
-        table.add_row(str(one.id), one.project, one.crystal, one.name, wavelength, cell)
+        _add_row(table, str(one.id), one.project, one.crystal, one.name, wavelength)
     return table
 
 
 def _column_table(summary: pd.DataFrame) -> Table:
-    table = _table("column", "type", "holds", "data set", "min", "max", "mean", "missing")
-    for column in table.columns[4:]:
+    table = _table("column", "type", "set", "min", "max", "mean", "missing")
+    for column in table.columns[3:]:
         column.justify = "right"
     for label, row in summary.iterrows():
         numbers = (float(row[name]) for name in ("min", "max", "mean"))
-        table.add_row(
+        _add_row(
+            table,
             str(label),
             str(row["type"]),
-            str(row["holds"]),
             str(row["dataset_id"]),
             *("" if number != number else f"{number:.6g}" for number in numbers),
             f"{row['missing']:,}" if row["missing"] else "",
@@ -124,5 +123,11 @@ def _table(*columns: str) -> Table:
 
     table = Table(*columns, box=box.SIMPLE_HEAD, pad_edge=False)
     for column in table.columns:
-        column.no_wrap = True
+        column.overflow = "fold"
     return table
+
+
+def _add_row(table: Table, *cells: str) -> None:
+    from rich.text import Text
+
+    table.add_row(*map(Text, cells))  # as it is: a name may have brackets in it
