@@ -181,3 +181,8 @@ def test_nonsense_is_refused(dmin, dmax, message):
 def test_flat_cells_do_not_run_away():
     with pytest.raises(CrystalError, match="raise dmin"):
         count_reflections((1e5, 1e5, 1e-4, 90, 90, 90), "P 1", 0.1)
+
+
+def test_limits_of_any_float_type():
+    for dmin in (7, 7.0, np.float32(7), np.float16(7), np.int64(7)):
+        assert count_reflections((14, 14, 14, 90, 90, 90), 1, dmin) == 16

@@ -694,3 +694,15 @@ def test_lookup_agrees_with_pandas(rows, wanted):
         assert found.tolist() == expected.tolist()
     else:
         assert found.tolist() == [-1] * len(wanted)
+
+
+@pytest.mark.parametrize("l", [1.7, "1", True, np.nan, None])
+def test_only_integers_select(first, l):
+    with pytest.raises((MillerIndexError, KeyError)):
+        first.sel(h=0, k=2, l=l)
+
+
+@pytest.mark.parametrize("rows", [[], np.array([]), np.array([], int)])
+def test_no_rows_are_selected_with_an_empty_list(first, rows):
+    assert first.isel(hkl=rows).sizes["hkl"] == 0
+    assert first.isel(hkl=rows).xindexes["hkl"].spacegroup == first.xindexes["hkl"].spacegroup

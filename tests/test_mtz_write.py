@@ -291,3 +291,110 @@ def test_without_a_crystal(example):
     bare = xr.Dataset({"F": ("obs", ds.FP.values)}, {n: ("obs", ds[n].values) for n in "hkl"})
     with pytest.raises(CrystalError, match="assign_crystal"):
         written(bare)
+
+
+def observations() -> xr.Dataset:
+    return xrefl.open_mtz(mtz_bytes.mtz_bytes(mtz_bytes.MULTI_ROWS, batches=(7, 8))).load()
+
+
+def second_file() -> xr.Dataset:
+    return xrefl.open_mtz(mtz_bytes.mtz_bytes(mtz_bytes.MULTI_ROWS, batches=(9, 10))).load()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda ds: ds.where(ds.I > 9.7), "M/ISYM of type Y has the value nan"),
+        (lambda ds: ds.set_coords("BATCH"), "'BATCH' has become a coordinate"),
+        (lambda ds: ds.isel(dataset_id=[1]), "belongs to the data set 0"),
+        (lambda ds: ds.assign(a=ds.I.assign_attrs(dataset_id=5)), "belongs to the data set 5"),
+        (lambda ds: ds.assign_attrs(wavelength=1.54), "'wavelength'"),
+        (lambda ds: ds.assign_attrs(spacegroup="P 1 2 1"), "symmetry_operations"),
+        (lambda ds: ds.assign(a=("obs", [2.0**25] * 3, {"mtz_type": "I"})), "33554432"),
+        (
+            lambda ds: xr.concat(
+                [ds, second_file()], "obs", coords="minimal", compat="override", join="outer"
+            ),
+            "drop_dims",
+        ),
+    ],
+)
+def test_observations_that_cannot_be_written(change, message):
+    with pytest.raises(FormatError, match=message):
+        written(change(observations()))
+
+
+def test_repeated_reflections_are_not_written_as_merged(example):
+    ds = xr.open_dataset(example).isel(hkl=[0, 1, 0])
+    with pytest.raises(FormatError, match="reflection -5 0 1 is in the rows 0 and 2"):
+        written(ds)
+
+
+def test_selected_batch_and_dropped_coordinates():
+    ds = observations()
+    one = xrefl.open_mtz(written(ds.sel(batch=8)))
+    assert one.batch.values.tolist() == [8]
+    np.testing.assert_array_equal(one.batch_floats, ds.batch_floats.sel(batch=[8]))
+    few = ds.drop_vars(["batch_title", "batch_floats", "dataset_cell", "dataset_wavelength"])
+    back = xrefl.open_mtz(written(few.drop_attrs(deep=False).assign_attrs(ds.attrs, wavelength=1)))
+    assert back.attrs["wavelength"] == 1
+    assert back.batch_phi_start.values.tolist() == ds.batch_phi_start.values.tolist()
+
+
+def test_comparisons_are_written_as_integers(example):
+    ds = xr.open_dataset(example).load()
+    ds["strong"] = ds.I > 3 * ds.SIGI
+    ds["strong"].attrs["mtz_type"] = "J"  # as arithmetic may leave it
+    assert gemmi_reads(written(ds)).column_with_label("strong").type == "I"
+
+
+def test_long_texts_are_wrapped_or_cut_with_a_word():
+    ds = observations()
+    line = "a line of the history that is much longer than the eighty characters of a record: " * 2
+    back = xrefl.open_mtz(written(ds.assign_attrs(history=[line, "short\ttab"])))
+    assert "".join(back.attrs["history"][:-1]) == line.rstrip()
+    assert back.attrs["history"][-1] == "short tab"
+    long = ds.assign_coords(project_name=("dataset_id", ["x" * 65, "y"]))
+    with pytest.warns(FormatWarning, match="room for 64 characters of PROJECT"):
+        assert xrefl.open_mtz(written(long)).project_name.values.tolist() == ["x" * 64, "y"]
+
+
+def test_text_of_older_programs():
+    content = mtz_bytes.mtz_bytes(history=["Grosse"]).replace(b"Grosse ", b"Gr\xf6\xdfe  ")
+    ds = xrefl.open_mtz(content)
+    assert ds.attrs["history"] == ["Größe"]
+    assert xrefl.open_mtz(written(ds)).attrs["history"] == ["Größe"]
+
+
+def test_cell_given_to_a_frame_is_that_of_all_data_sets(example):
+    df = xr.open_dataset(example).xtal.to_dataframe()
+    cell = (10, 11, 20, 90, 100, 90)
+    mtz = gemmi_reads(written(df.xtal.to_dataset(cell=cell)))
+    assert mtz.cell.parameters == cell
+    assert all(dataset.cell.parameters == cell for dataset in mtz.datasets)
+    assert df.xtal.assign_crystal(cell=cell).xtal.cell.parameters == cell
+
+
+def test_targets(example, tmp_path, monkeypatch):
+    import os
+    import threading
+
+    ds = xr.open_dataset(example).load()
+    with pytest.raises(IsADirectoryError, match="is a folder"):
+        ds.xtal.to_mtz(tmp_path)
+    with pytest.raises(FileNotFoundError, match=r"no folder .*nowhere to write a\.mtz"):
+        ds.xtal.to_mtz(tmp_path / "nowhere" / "a.mtz")
+    with pytest.raises(TypeError, match="path or a binary file object"):
+        ds.xtal.to_mtz(3)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    ds.xtal.to_mtz("~/a.mtz")
+    assert xrefl.open_mtz("~/a.mtz").identical(ds)
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    received = []
+    reader = threading.Thread(target=lambda: received.append(pipe.read_bytes()))
+    reader.start()
+    ds.xtal.to_mtz(pipe)
+    reader.join()
+    assert received[0] == written(ds)
+    assert pipe.is_fifo()

@@ -15,6 +15,7 @@ from tests.lazy import nothing_computed
 from xrefl.errors import (
     CrystalError,
     CrystalMismatchError,
+    MillerIndexError,
     MissingColumnError,
     NotMergedError,
 )
@@ -179,3 +180,65 @@ def test_free_flag_of_dask_data_is_not_looked_at():
     with nothing_computed():
         flag = _flags([0, 1, 1]).chunk().xtal.free_flag()
         assert "free_value" not in flag.attrs
+
+
+def observations():
+    return xrefl.open_mtz(mtz_bytes.mtz_bytes(mtz_bytes.MULTI_ROWS, batches=(7, 8))).load()
+
+
+def test_space_group_of_observations():
+    ds = observations()
+    other = ds.xtal.assign_crystal(spacegroup="P 1 2 1")  # the same rotations: M/ISYM holds
+    assert other.attrs["symmetry_operations"] == ["x,y,z", "-x,y,-z"]
+    assert ds.attrs["symmetry_operations"] == ["X,  Y,  Z", "-X,  Y+1/2,  -Z"]
+    with pytest.raises(CrystalMismatchError, match="to_original_hkl"):
+        ds.xtal.assign_crystal(spacegroup="P 21 21 21")
+    original = ds.xtal.to_original_hkl()
+    moved = original.xtal.assign_crystal(spacegroup="P 21 21 21").xtal.to_asu_hkl()
+    assert "symmetry_operations" not in moved.attrs
+    back = moved.xtal.to_original_hkl()
+    for name in "hkl":
+        np.testing.assert_array_equal(back[name], original[name])
+
+
+def test_operations_keep_the_order_of_the_file():
+    attrs = {
+        "cell": [10.0, 20, 30, 90, 90, 90],
+        "spacegroup": "P 2 2 2",
+        "symmetry_operations": ["x,y,z", "x,-y,-z", "-x,-y,z", "-x,y,-z"],
+    }
+    coords = {name: ("obs", [i + 1]) for i, name in enumerate("hkl")}
+    ds = xr.Dataset({"M/ISYM": ("obs", [3], {"mtz_type": "Y"})}, coords, attrs)
+    new = ds.xtal.assign_crystal(spacegroup="P 21 21 21").attrs["symmetry_operations"]
+    assert new == ["x,y,z", "x+1/2,-y+1/2,-z", "-x+1/2,-y,z+1/2", "-x,y+1/2,-z+1/2"]
+
+
+def test_column_alone_can_be_assigned_a_crystal(example):
+    column = xr.open_dataset(example).FP.xtal.assign_crystal(spacegroup="P 1 2 1")
+    assert column.xtal.spacegroup.name == "P 1 2 1"
+
+
+def test_aligned_with_a_slightly_different_cell(example):
+    ds = xr.open_dataset(example).load()
+    cell = [ds.attrs["cell"][0] * 1.002, *ds.attrs["cell"][1:]]
+    other = ds.xtal.assign_crystal(cell=cell)
+    _, aligned = xr.align(ds, other)
+    assert aligned.xtal.cell.parameters == tuple(cell)
+
+
+def test_coordinates_replaced_without_their_index(example):
+    ds = xr.open_dataset(example).load()
+    torn = ds.assign_coords({name: ("hkl", ds[name].values[::-1]) for name in "hkl"})
+    with pytest.raises(MillerIndexError, match="replaced without it"):
+        torn.xtal.d()
+
+
+def test_resolution_leaves_out_the_origin():
+    ds = xr.Dataset(
+        coords={name: ("obs", [0, value]) for name, value in zip("hkl", (1, 2, 3), strict=True)},
+        attrs={"cell": [10.0, 20, 30, 90, 90, 90], "spacegroup": "P 1"},
+    )
+    low, high = ds.xtal.resolution
+    assert low == high == pytest.approx(float(ds.xtal.d()[1]))
+    with pytest.raises(MillerIndexError, match="no reflections"):
+        _ = ds.isel(obs=[0]).xtal.resolution

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from xrefl.crystal import _kernels, reflections
 from xrefl.crystal.spacegroup import SpaceGroup
+from xrefl.errors import MillerIndexError
 
 SETTINGS = list(gemmi.spacegroup_table())
 HKL = np.mgrid[-6:7, -6:7, -6:7].reshape(3, -1).T.astype(np.int32)
@@ -112,3 +113,8 @@ def test_kernels_are_right_as_plain_python():
     conditions = reflections.absence_conditions(group.rotations, group.translations)
     _kernels.any_shifted.py_func(0, len(hkl), *columns, *conditions, out)
     np.testing.assert_array_equal(out, group.absent(hkl))
+
+
+def test_three_tuples_are_refused():
+    with pytest.raises(MillerIndexError, match="three reflections or h, k and l"):
+        reflections.centric(((0, 0, 3), (0, 0, 4), (0, 3, 0)), np.eye(3, dtype=np.int32)[None])

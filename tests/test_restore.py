@@ -4,7 +4,14 @@ import pytest
 import xarray as xr
 
 import xrefl
-from xrefl.errors import CrystalMismatchError, MillerIndexError, MissingColumnError
+from tests import mtz_bytes
+from xrefl import restore
+from xrefl.errors import (
+    CrystalMismatchError,
+    FormatWarning,
+    MillerIndexError,
+    MissingColumnError,
+)
 from xrefl.hkl.index import HKLIndex, MillerIndex
 
 ROWS = np.array([(2, 0, -2), (0, 0, 4), (0, 2, 1), (1, -1, 0), (1, 3, 2)])
@@ -215,3 +222,37 @@ def test_duplicates(merged):
 def test_nothing_to_restore(obj):
     with pytest.raises(MissingColumnError):
         xrefl.restore(obj)
+
+
+def observations() -> xr.Dataset:
+    return xrefl.open_mtz(mtz_bytes.mtz_bytes(mtz_bytes.MULTI_ROWS, batches=(7, 8))).load()
+
+
+@pytest.mark.parametrize("operations", [["X,Y,Z"], ["x,y,z", "-x,y+1/2,-z"]])
+def test_observations_with_batches_through_netcdf(tmp_path, operations):
+    ds = observations().assign_attrs(symmetry_operations=operations)
+    with pytest.raises(ValueError, match="slashes"):
+        ds.to_netcdf(tmp_path / "a.nc", engine="h5netcdf")
+    ds.rename({"M/ISYM": "M_ISYM"}).to_netcdf(tmp_path / "b.nc", engine="h5netcdf")
+    with xr.open_dataset(tmp_path / "b.nc", engine="h5netcdf") as stored:
+        assert restore(stored.load()).identical(ds)
+
+
+def test_observations_with_batches_through_zarr(tmp_path):
+    ds = observations()
+    ds.rename({"M/ISYM": "M_ISYM"}).to_zarr(tmp_path / "a.zarr", consolidated=False)
+    stored = restore(xr.open_zarr(tmp_path / "a.zarr", consolidated=False).load())
+    assert set(stored.data_vars) == set(ds.data_vars)
+    for name in ds.data_vars:
+        xr.testing.assert_identical(stored[name], ds[name])
+    for name in ds.coords:
+        np.testing.assert_array_equal(stored[name], ds[name])
+    with pytest.warns(FormatWarning, match="M/ISYM is not there"):
+        restore(ds.drop_vars("M/ISYM"))
+
+
+def test_renamed_column_is_written_under_its_label():
+    from tests.test_mtz_write import gemmi_reads, written
+
+    ds = observations().rename({"M/ISYM": "M_ISYM", "I": "J"})
+    assert [c.label for c in gemmi_reads(written(ds)).columns[3:]] == ["M/ISYM", "BATCH", "J"]

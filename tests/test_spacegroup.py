@@ -388,3 +388,20 @@ def test_reflections_of_a_group(name: str) -> None:
 def test_names_are_listed_for_a_near_miss() -> None:
     with pytest.raises(CrystalError, match=r"P 21 21 21"):
         SpaceGroup("P 21 21 21 21")
+
+
+def test_spellings_with_the_origin_as_a_letter():
+    assert SpaceGroup("F d -3 m Z").name == "F d -3 m:2"
+    assert SpaceGroup("F d -3 m S").name == "F d -3 m:1"
+    assert SpaceGroup("I 41/a Z").name == "I 41/a:2"
+
+
+def test_numbers_and_cells():
+    assert SpaceGroup.from_name(146, cell=(50, 50, 50, 92, 92, 92)).name == "R 3:R"
+    assert SpaceGroup.from_name("146", cell=(50, 50, 50, 90, 90, 120)).name == "R 3:H"
+
+
+@pytest.mark.parametrize("text", [";", "P 21 (a,b,c)", "I 41 (a,b+1/2,c)"])
+def test_what_would_be_misread_is_refused(text):
+    with pytest.raises(CrystalError):
+        SpaceGroup(text)

@@ -36,11 +36,13 @@ def parse(spec: str | int) -> Found:
     return _of_number(number)
 
 
-def from_name(name: str, cell: Sequence[float] | None) -> Found:
+def from_name(name: str | int, cell: Sequence[float] | None) -> Found:
     """Return the space group of a name, with the axes that the cell shows."""
     found = parse(name)
     setting = found.setting
-    if cell is None or setting is None or setting.extension != "H" or not _leaves_axes_open(name):
+    if cell is None or setting is None or setting.extension != "H":
+        return found
+    if isinstance(name, str) and not _leaves_axes_open(name):
         return found
     if len(cell) != 6:
         raise CrystalError(f"a unit cell has 6 parameters, not {len(cell)}: {cell!r}")
@@ -61,7 +63,10 @@ def _parse_text(text: str) -> Found:
     if text.isdecimal() and text.isascii():
         return _of_number(int(text))
     if ";" in text or (text.count(",") == 2 and "(" not in text):
-        return from_operations([Op(part) for part in text.split(";") if part.strip()])
+        parts = [part for part in text.split(";") if part.strip()]
+        if not parts:
+            raise CrystalError(f"there is no operation in {text!r}")
+        return from_operations([Op(part) for part in parts])
     prefix = _HALL_PREFIX.match(text)
     if prefix:
         return _of_hall(text[prefix.end() :])

@@ -133,8 +133,9 @@ def _add(names: dict[str, Setting], setting: Setting, spelling: str) -> None:
     names.setdefault(key, setting)
     if setting.extension:
         names.setdefault(f"{key}:{setting.extension.lower()}", setting)
-    if setting.extension in ("H", "R"):
-        names.setdefault(key + setting.extension.lower(), setting)
+    if setting.extension:  # "R3r", and "Fd-3mZ" as in ICSD, where S and Z are the two origins
+        letter = {"1": "s", "2": "z"}.get(setting.extension, setting.extension.lower())
+        names.setdefault(key + letter, setting)
 
 
 def _spellings(setting: Setting) -> list[str]:

@@ -124,6 +124,8 @@ class _Sphere:
     ) -> None:
         cell = cell if isinstance(cell, UnitCell) else UnitCell.from_parameters(cell)
         group = SpaceGroup(spacegroup)
+        # another type of float would round otherwise than UnitCell.d does
+        dmin, dmax = float(dmin), None if dmax is None else float(dmax)
         # one more than the largest index, against rounding errors in a/dmin
         h_max, k_max, l_max = (limit + 1 for limit in cell.hkl_limits(dmin))
         if dmax is not None and not dmax > dmin:

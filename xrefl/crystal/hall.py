@@ -163,7 +163,12 @@ def _basis(text: str | None, symbol: str) -> Op:
     if text is None:
         return Op("x,y,z")
     if "," in text:
-        return Op(text)
+        basis = Op(text)
+        if basis.notation != "x":
+            raise CrystalError(
+                f"Hall symbol {symbol!r}: a change of basis is written in x, y and z, not {text!r}"
+            )
+        return basis
     shift = _SHIFT.fullmatch(text.strip())
     if shift is None:
         raise CrystalError(f"Hall symbol {symbol!r}: cannot read '({text})'")

@@ -38,7 +38,8 @@ def as_miller(hkl: ArrayLike | tuple[ArrayLike, ArrayLike, ArrayLike]) -> tuple[
     Raises
     ------
     MillerIndexError
-        If the shape is wrong, or a value is fractional, not finite, or too large for int32.
+        If the shape is wrong, if three tuples leave open whether they are rows or columns, or a
+        value is fractional, not finite, or too large for int32.
 
     Examples
     --------
@@ -49,6 +50,11 @@ def as_miller(hkl: ArrayLike | tuple[ArrayLike, ArrayLike, ArrayLike]) -> tuple[
     True
     """
     if isinstance(hkl, tuple) and len(hkl) == 3:
+        if all(isinstance(part, tuple) for part in hkl):
+            raise MillerIndexError(
+                "three tuples may be three reflections or h, k and l: give reflections as a list "
+                "of tuples, columns as a tuple of arrays"
+            )
         columns = [np.atleast_1d(np.asarray(column)) for column in hkl]
         shapes = {column.shape for column in columns}
         if len(shapes) > 1 or columns[0].ndim != 1:

@@ -88,7 +88,7 @@ class SpaceGroup:
         return group
 
     @classmethod
-    def from_name(cls, name: str, cell: Sequence[float] | None = None) -> SpaceGroup:
+    def from_name(cls, name: str | int, cell: Sequence[float] | None = None) -> SpaceGroup:
         """Return the space group of a name, with the axes that the unit cell shows.
 
         Names like "R 3" and "H 3" do not tell for certain whether the axes are hexagonal or
@@ -97,7 +97,7 @@ class SpaceGroup:
 
         Parameters
         ----------
-        name : str
+        name : str or int
             Anything that `SpaceGroup` takes.
         cell : sequence of 6 float, optional
             a, b, c in Å and alpha, beta, gamma in degrees.

@@ -35,7 +35,7 @@ class KnownCrystal(NamedTuple):
         """
         if cell is None:
             return cls(None, spacegroup)
-        parameters = tuple(float(parameter) for parameter in cell)
+        parameters = tuple(float(parameter) for parameter in getattr(cell, "parameters", cell))
         if len(parameters) != 6:
             raise CrystalError(f"a unit cell has 6 parameters, found {len(parameters)}: {cell}")
         return cls(parameters, spacegroup)

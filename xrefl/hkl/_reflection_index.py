@@ -169,6 +169,7 @@ class ReflectionIndex(xr.Index):
         if isinstance(rows, slice):
             return self if rows == slice(None) else self._replace(self.keys[rows])
         rows = np.asarray(rows)
+        rows = rows if rows.size else rows.astype(np.intp)  # an empty list is of floats
         return None if rows.ndim == 0 else self._replace(self.keys[rows])
 
     def roll(self, shifts: Mapping[Any, int]) -> Self:

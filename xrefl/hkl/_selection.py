@@ -50,7 +50,7 @@ def match(index: ReflectionIndex, labels: Mapping[str, Any]) -> Any:
     KeyError
         A value does not occur, or no reflection agrees with all.
     """
-    if len(labels) == 3 and all(_is_scalar(label) for label in labels.values()):
+    if len(labels) == 3 and all(_is_integer(label) for label in labels.values()):
         return locate(index, tuple(int(np.asarray(labels[name])) for name in "hkl"))
     columns = dict(zip("hkl", unpack(index.keys), strict=True))
     mask = np.ones(len(index.keys), np.bool_)
@@ -167,8 +167,9 @@ def _as_slice(rows: npt.NDArray[np.intp]) -> slice | npt.NDArray[np.intp]:
     return rows
 
 
-def _is_scalar(label: Any) -> bool:
-    return not isinstance(label, slice) and np.ndim(label) == 0
+def _is_integer(label: Any) -> bool:
+    value = np.asarray(label)
+    return value.ndim == 0 and value.dtype.kind in "iu"
 
 
 def _index_of(label: xr.DataArray | xr.Variable) -> ReflectionIndex | None:

@@ -31,8 +31,9 @@ class HKLIndex(ReflectionIndex):
     """Index of merged reflections: their Miller indices, packed, and the crystal.
 
     The index owns the dimension coordinate ``hkl``, one int64 key for each reflection that
-    sorts as h, k, l do and is shown as Miller indices. With it always comes a `MillerIndex`
-    that owns the coordinates ``h``, ``k`` and ``l`` (int32). xarray uses them to align, so that
+    sorts as h, k, l do and is shown as Miller indices. With it comes a `MillerIndex`
+    that owns the coordinates ``h``, ``k`` and ``l`` (int32); keep both, since with one of them
+    data of equal length may be put side by side unaligned. xarray uses them to align, so that
     ``ds1.FP - ds2.FP`` pairs equal Miller indices, and to select::
 
         ds.sel(hkl=(1, 2, 3))               one reflection; the dimension goes
