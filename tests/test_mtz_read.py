@@ -338,7 +338,7 @@ def test_empty_table():
     assert ds.F.values.shape == (0,)
 
 
-@pytest.mark.parametrize(("small", "passes"), [(2**26, 2), (0, 3)])
+@pytest.mark.parametrize(("small", "passes"), [(2**28, 2), (0, 3)])
 def test_columns_used_together_are_read_together(monkeypatch, small, passes):
     from xrefl.io.mtz import lazy, table
 

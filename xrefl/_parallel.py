@@ -9,7 +9,6 @@ from collections.abc import Callable
 from itertools import pairwise
 
 _MIN_ROWS = 16_384
-_SLICES_PER_THREAD = 4
 
 
 def thread_count() -> int:
@@ -30,18 +29,23 @@ def thread_count() -> int:
 
 
 def over_rows(
-    kernel: Callable[..., object], nrow: int, *args: object, min_rows: int = _MIN_ROWS
+    kernel: Callable[..., object],
+    nrow: int,
+    *args: object,
+    min_rows: int = _MIN_ROWS,
+    slices_per_thread: int = 4,
 ) -> None:
     """Call ``kernel(start, stop, *args)`` for slices that cover ``nrow`` rows, on threads.
 
     The kernel must release the GIL and write only to the rows it was given. Fewer than
-    ``min_rows`` rows are done in the calling thread.
+    ``min_rows`` rows are done in the calling thread. Several slices for each thread even out
+    what cores are busy with beside; a kernel that needs memory of its own had better have one.
     """
     threads = thread_count()
     if threads == 1 or nrow < min_rows:
         kernel(0, nrow, *args)
         return
-    count = min(threads * _SLICES_PER_THREAD, -(-nrow // (min_rows // 4 or 1)))
+    count = min(threads * slices_per_thread, -(-nrow // (min_rows // 4 or 1)))
     edges = [nrow * i // count for i in range(count + 1)]
     slices = deque(pairwise(edges))
     errors: list[BaseException] = []

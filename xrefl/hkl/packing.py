@@ -13,7 +13,6 @@ from typing import Any, NoReturn, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from xrefl._parallel import over_rows
 from xrefl.errors import MillerIndexError
 
 __all__ = ["LIMIT", "are_packed", "first_duplicate", "format_hkl", "increasing", "pack", "unpack"]
@@ -26,6 +25,7 @@ LIMIT = 1 << (_BITS - 1)
 """Miller indices lie in ``-LIMIT <= h < LIMIT``."""
 
 _MASK = (1 << _BITS) - 1
+_ORIGIN = (LIMIT << 2 * _BITS) | (LIMIT << _BITS) | LIMIT
 
 # A table over the box that encloses all indices beats sorting while it has few empty places.
 _BOX_PER_ROW = 16
@@ -64,25 +64,24 @@ def pack(h: npt.ArrayLike, k: npt.ArrayLike, l: npt.ArrayLike) -> Int64Array:
         *(_integers(name, values) for name, values in (("h", h), ("k", k), ("l", l)))
     )
     keys = np.empty(indices[0].shape, np.int64)
-    over_rows(_pack_rows, keys.size, [index.ravel() for index in indices], keys.reshape(-1))
+    _pack_rows([index.ravel() for index in indices], keys.reshape(-1))
     return keys
 
 
-def _pack_rows(
-    start: int, stop: int, indices: Sequence[npt.NDArray[np.signedinteger]], keys: Int64Array
-) -> None:
-    for first in range(start, stop, _BLOCK):  # a block and its copies stay in the cache
-        rows = slice(first, min(first + _BLOCK, stop))
-        h, k, l = (np.add(index[rows], LIMIT, dtype=np.int64) for index in indices)
-        if np.any((h | k | l) >> _BITS):
-            for name, index in zip("hkl", indices, strict=True):
-                wrong = index[rows][(index[rows] < -LIMIT) | (index[rows] >= LIMIT)]
-                if wrong.size:
-                    _raise_out_of_range(name, wrong[0])
-        key = np.left_shift(h, _BITS, out=keys[rows])
-        key |= k
-        key <<= _BITS
-        key |= l
+def _pack_rows(indices: Sequence[npt.NDArray[np.signedinteger]], keys: Int64Array) -> None:
+    # In one thread: threads would wait for each other between steps as short as these.
+    scratch = np.empty(_BLOCK, np.int64)  # once: new memory takes longer than the sums
+    for first in range(0, keys.size, _BLOCK):
+        rows = slice(first, first + _BLOCK)
+        for name, index in zip("hkl", indices, strict=True):
+            for extreme in (index[rows].min(), index[rows].max()):
+                if not -LIMIT <= extreme < LIMIT:
+                    _raise_out_of_range(name, extreme)
+        h, k, l = (index[rows] for index in indices)
+        key = np.left_shift(h, 2 * _BITS, out=keys[rows], dtype=np.int64)
+        key += np.left_shift(k, _BITS, out=scratch[: len(k)], dtype=np.int64)
+        key += l
+        key += _ORIGIN
 
 
 def unpack(keys: npt.ArrayLike) -> tuple[Int32Array, Int32Array, Int32Array]:

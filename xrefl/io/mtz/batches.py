@@ -36,11 +36,11 @@ def read_batches(records: Records, count: int) -> Batches:
     """
     if count == 0:
         return Batches.none()
-    first = records.peek(RECORD, "a batch header").split()
+    first = records.peek("a batch header").split()
     try:
         total, integers, floats = (int(word) for word in first[2:])
     except ValueError:
-        raise records.error(f"record {first[:1]} is not a readable batch header") from None
+        raise records.error(f"record {first} is not a readable batch header") from None
     if total != integers + floats or total > _MOST_WORDS:
         raise records.error(f"a batch header has {total} words, {integers} + {floats}")
     if integers < _FEWEST_WORDS[0] or floats < _FEWEST_WORDS[1]:
@@ -54,9 +54,9 @@ def read_batches(records: Records, count: int) -> Batches:
             ("axes", f"S{RECORD}"),
         ]
     )
-    content = records.take(count * layout.itemsize, f"the {count} batch headers")
+    content = records.view(count * layout.itemsize, f"the {count} batch headers")
     block = np.frombuffer(content, layout)
-    wrong = ~_alike(block, first[2:])
+    wrong = ~_alike(block, [word.encode() for word in first[2:]])
     if wrong.any():
         i = int(wrong.argmax())
         records.at += i * layout.itemsize
@@ -71,8 +71,8 @@ def read_batches(records: Records, count: int) -> Batches:
     return Batches(
         numbers,
         _texts(block["title"], 6),
-        block["integers"].astype(np.int32),
-        block["floats"].astype(np.float32),
+        block["integers"].astype(np.int32, copy=False),
+        block["floats"].astype(np.float32, copy=False),
         _texts(block["axes"], 5),
     )
 
@@ -92,6 +92,8 @@ def _alike(block: Any, counts: Sequence[bytes]) -> NDArray[np.bool_]:
 
 def _texts(column: Any, skip: int) -> list[str]:
     """Return what follows the keyword in each record."""
+    if np.all(column == column[0]):  # as the names of axes usually are
+        return [decoded(column[0][skip:]).rstrip()] * len(column)
     content = column.tobytes()
     if not content.isascii():
         return [decoded(text[skip:]).rstrip() for text in column.tolist()]

@@ -16,8 +16,8 @@ from xrefl.io.mtz.table import Field, Table
 
 __all__ = ["ColumnArray", "ColumnReader"]
 
-# Bytes of the rows: up to the first, whole tables are read in some 20 ms.
-_SMALL = 2**26
+# Bytes of the rows: up to the first, whole tables are read in some 60 ms.
+_SMALL = 2**28
 _LARGE = 2**30
 _FEW_ROWS = 1024
 _STRETCHES = 4

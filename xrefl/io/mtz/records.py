@@ -47,7 +47,7 @@ class Records:
             raise self.error(f"the file has only {len(head)} bytes")
         self.byteorder, self.start = self._find_header(head)
         # The header is small beside the table: read at once, up to the end of the file.
-        self.data = source.read(self.start, source.size - self.start)
+        self._data = source.read(self.start, source.size - self.start)
         self._next = 0
 
     def _find_header(self, head: bytes) -> tuple[str, int]:
@@ -90,33 +90,44 @@ class Records:
 
     def take(self, count: int, what: str) -> bytes:
         """Return the next ``count`` bytes."""
+        return bytes(self.view(count, what))
+
+    def view(self, count: int, what: str) -> memoryview:
+        """Return the next ``count`` bytes, which may be many, without copying them."""
         self.at = self.start + self._next
-        piece = self.data[self._next : self._next + count]
+        piece = memoryview(self._data)[self._next : self._next + count]
         if len(piece) < count:
             raise self.error(f"the file ends within {what}")
         self._next += count
         return piece
 
-    def peek(self, count: int, what: str) -> bytes:
-        """Return the next ``count`` bytes, and stay before them."""
-        piece = self.take(count, what)
-        self._next -= count
-        return piece
+    def peek(self, what: str) -> str:
+        """Return the next record as text, and stay before it."""
+        text = self.text(what)
+        self._next -= RECORD
+        return text
 
     def text(self, what: str) -> str:
-        return decoded(self.take(RECORD, what)).rstrip(" \0")
+        """Return the next record, without the spaces at its end."""
+        self.at = self.start + self._next
+        record = self._data[self._next : self._next + RECORD]
+        if len(record) < RECORD:
+            raise self.error(f"the file ends within {what}")
+        self._next += RECORD
+        return decoded(record).rstrip(" \0")
 
     def until(self, last: str) -> Iterator[tuple[str, str]]:
         """Yield keyword and rest of each record before the one with the keyword ``last``."""
+        what = f"the header, before record {last}"
         while True:
-            record = self.text(f"the header, before record {last}")
+            record = self.text(what)
             keyword, _, value = record.partition(" ")
             if keyword == last:
                 return
             yield keyword, value
 
     def remaining(self) -> int:
-        return len(self.data) - self._next
+        return len(self._data) - self._next
 
     def next_starts_with(self, keyword: bytes) -> bool:
-        return self.data.startswith(keyword, self._next)
+        return self._data.startswith(keyword, self._next)

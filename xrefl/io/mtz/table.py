@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +17,7 @@ __all__ = ["Field", "Table"]
 
 Column = NDArray[np.int32 | np.float32]
 
-_BLOCK_ROWS = 16_384  # a block of some 20 columns stays in the second-level cache
+_BLOCK_ROWS = 32_768  # with fewer, threads wait for each other; with more, the cache is too small
 _HUGE_PAGE_BYTES = 2**22
 
 
@@ -77,7 +78,7 @@ class Table:
         wanted = range(self.nrow)[rows]
         forward = wanted if wanted.step > 0 else wanted[::-1]
         columns = _allocate(fields, len(forward))
-        over_rows(self._fill, len(forward), forward, fields, columns)
+        over_rows(self._fill, len(forward), forward, fields, columns, slices_per_thread=1)
         return columns if forward is wanted else [column[::-1] for column in columns]
 
     def _fill(
@@ -89,43 +90,57 @@ class Table:
         columns: Sequence[Column],
     ) -> None:
         step = rows.step
-        block_rows = max(1, _BLOCK_ROWS // step)
+        block_rows = max(1, min(_BLOCK_ROWS // step, stop - start))
         # The last row of a block is not followed by the rows that the step leaves out.
         buffer = np.empty(((block_rows - 1) * step + 1) * self.ncol * 4, np.uint8)
-        with self.source.reader() as reader:
+        scratch = _Scratch(block_rows)
+        with self.source.reader() as reader, np.errstate(invalid="ignore"):
             for first in range(start, stop, block_rows):
                 last = min(first + block_rows, stop)
                 count = ((last - first - 1) * step + 1) * self.ncol * 4
                 reader.read_into(self.offset + rows[first] * self.ncol * 4, buffer[:count])
                 block = buffer[:count].view(self.dtype).reshape(-1, self.ncol)[::step]
                 for field, column in zip(fields, columns, strict=True):
-                    self._convert(block[:, field.position], column[first:last], field, rows, first)
+                    values, out = block[:, field.position], column[first:last]
+                    if field.dtype is np.float32:
+                        out[:] = values
+                        if self.missing == self.missing:
+                            out[out == np.float32(self.missing)] = np.nan
+                    elif (bad := scratch.to_integers(values, out, self.missing)) is not None:
+                        self._refuse(field, rows[first + bad], values[bad])
 
-    def _convert(
-        self,
-        values: NDArray[np.float32],
-        out: Column,
-        field: Field,
-        rows: range,
-        first: int,
-    ) -> None:
-        if field.dtype is np.float32:
-            out[:] = values
-            if self.missing == self.missing:
-                out[out == np.float32(self.missing)] = np.nan
-            return
-        with np.errstate(invalid="ignore"):
-            out[:] = values
-        wrong = out.astype(np.float32) != values
-        if self.missing == self.missing:
-            wrong |= values == np.float32(self.missing)
-        if wrong.any():
-            row = rows[first + int(wrong.argmax())]
-            raise FormatError(
-                f"{self.source.name}: column {field.label} must hold whole numbers, but row {row} "
-                f"(byte {self.offset + (row * self.ncol + field.position) * 4}) has "
-                f"{values[int(wrong.argmax())]}; write the file again from its source"
-            )
+    def _refuse(self, field: Field, row: int, value: float) -> NoReturn:
+        raise FormatError(
+            f"{self.source.name}: column {field.label} must hold whole numbers, but row {row} "
+            f"(byte {self.offset + (row * self.ncol + field.position) * 4}) has {value}; write the "
+            "file again from its source"
+        )
+
+
+class _Scratch:
+    """Memory for the steps of a conversion, used again for every block.
+
+    NumPy's temporary arrays of this size would be new memory each time, which takes longer to
+    get than to fill.
+    """
+
+    def __init__(self, nrow: int) -> None:
+        self._values = np.empty(nrow, np.float32)
+        self._back = np.empty(nrow, np.float32)
+        self._wrong = np.empty(nrow, np.bool_)
+
+    def to_integers(self, column: NDArray[np.float32], out: Column, missing: float) -> int | None:
+        """Convert floats to int32; return the first row that is not whole, or None."""
+        values, back, wrong = (
+            scratch[: len(out)] for scratch in (self._values, self._back, self._wrong)
+        )
+        values[:] = column
+        out[:] = values
+        back[:] = out
+        np.not_equal(values, back, out=wrong)
+        if missing == missing:
+            wrong |= values == np.float32(missing)
+        return int(wrong.argmax()) if wrong.any() else None
 
 
 def _allocate(fields: Sequence[Field], nrow: int) -> list[Column]:
