@@ -74,7 +74,7 @@ def gemmi_files(draw: st.DrawFn, *, unmerged: bool = False) -> gemmi.Mtz:
     for i, column in enumerate(mtz.columns[3:], 3):
         data[:, i] = _values(draw, column.type, len(hkl))
     if unmerged:
-        operations = len(list(mtz.spacegroup.operations()))
+        operations = len(mtz.spacegroup.operations().sym_ops)  # ISYM has 8 bits, and M the rest
         data[:, 3] = rng.integers(1, 2 * operations + 1, len(hkl)) + 256 * rng.integers(0, 2)
         for number in range(1, draw(st.integers(2, 6))):
             batch = gemmi.Mtz.Batch()
