@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 __all__ = ["info"]
 
+_LARGE = 2**28
+
 
 def info(
     file: Annotated[Path | None, typer.Argument(help="An MTZ file, gzipped or not.")] = None,
@@ -32,7 +34,8 @@ def info(
         raise typer.BadParameter("give either a FILE or --example NAME")
     path = file if example is None else tutorial.path(example)
     assert path is not None
-    _show(path, open_mtz(path, chunks={}))
+    large = path.is_file() and path.stat().st_size > _LARGE  # small ones need not wait for dask
+    _show(path, open_mtz(path, chunks={} if large else None))
 
 
 def _show(path: Path, ds: xr.Dataset) -> None:

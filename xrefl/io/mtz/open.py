@@ -230,7 +230,7 @@ def _lazy(reader: ColumnReader, field: Field) -> indexing.LazilyIndexedArray:
 
 def _variable(dim: str, data: Any, info: ColumnInfo) -> xr.Variable:
     encoding = {"preferred_chunks": {dim: _PREFERRED_CHUNK}}
-    return xr.Variable((dim,), data, _column_attrs(info), encoding)
+    return xr.Variable((dim,), data, _column_attrs(info), encoding, fastpath=True)
 
 
 def _column_attrs(info: ColumnInfo) -> dict[str, Any]:
