@@ -73,7 +73,7 @@ class FileSource:
         return self.path
 
     def read(self, offset: int, count: int) -> bytes:
-        with Path(self.path).open("rb") as stream:
+        with Path(self.path).open("rb", buffering=0) as stream:
             stream.seek(offset)
             return stream.read(count)
 

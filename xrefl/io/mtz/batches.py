@@ -64,8 +64,9 @@ def read_batches(records: Records, count: int) -> Batches:
             f"batch header {i + 1} is not a BH record with {total} words ({integers} + "
             f"{floats}) like the first, followed by TITLE and BHCH"
         )
+    heads = block["head"].tolist()
     try:
-        numbers = np.array([int(head.split()[1]) for head in block["head"].tolist()], np.int32)
+        numbers = np.array([int(head.split(None, 2)[1]) for head in heads], np.int32)
     except (ValueError, OverflowError):
         raise records.error("a BH record has no readable batch number") from None
     return Batches(
@@ -94,11 +95,11 @@ def _texts(column: Any, skip: int) -> list[str]:
     """Return what follows the keyword in each record."""
     if np.all(column == column[0]):  # as the names of axes usually are
         return [decoded(column[0][skip:]).rstrip()] * len(column)
-    content = column.tobytes()
-    if not content.isascii():
-        return [decoded(text[skip:]).rstrip() for text in column.tolist()]
-    text = content.decode("ascii")
-    return [text[i + skip : i + RECORD].rstrip(" \0") for i in range(0, len(text), RECORD)]
+    texts = np.strings.rstrip(column).tolist()
+    joined = b"\n".join(texts)
+    if not joined.isascii() or joined.count(b"\n") >= len(texts):
+        return [decoded(text[skip:]) for text in texts]
+    return [text[skip:] for text in joined.decode("ascii").split("\n")]  # decoded at once
 
 
 def batch_coords(batches: Batches) -> dict[str, Any]:

@@ -174,11 +174,9 @@ def _dataset(dataset: DatasetInfo) -> list[str]:
 
 
 def _batch_list(batches: Batches) -> list[str]:
-    numbers = batches.number.tolist()
-    return [
-        "BATCH " + "".join(f" {number:5d}" for number in numbers[i : i + 8])
-        for i in range(0, len(numbers), 8)
-    ]
+    numbers = [f"{number:5d}" for number in batches.number.tolist()]
+    each = (RECORD - len("BATCH ")) // (1 + max(map(len, numbers), default=1))
+    return ["BATCH  " + " ".join(numbers[i : i + each]) for i in range(0, len(numbers), each)]
 
 
 def _batch_headers(batches: Batches) -> list[bytes]:

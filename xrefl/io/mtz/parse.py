@@ -32,7 +32,7 @@ def parse_mtz(source: Source) -> tuple[Header, Table]:
     records = Records(source)
     header = Header()
     reader = _HeaderReader(header, records)
-    for keyword, value in records.until("END"):
+    for keyword, value in records.until("END", skip=b"BATCH "):  # the batch headers tell
         reader.take(keyword, value)
     reader.take_rest()
     return header, _table(header, records)
@@ -82,7 +82,6 @@ class _HeaderReader:
             "DATASET": self._dataset,
             "DCELL": self._dcell,
             "DWAVEL": self._dwavel,
-            "BATCH": _ignore,  # the batch headers tell
         }
 
     def take(self, keyword: str, value: str) -> None:

@@ -116,10 +116,15 @@ class Records:
         self._next += RECORD
         return decoded(record).rstrip(" \0")
 
-    def until(self, last: str) -> Iterator[tuple[str, str]]:
-        """Yield keyword and rest of each record before the one with the keyword ``last``."""
+    def until(self, last: str, *, skip: bytes) -> Iterator[tuple[str, str]]:
+        """Yield keyword and rest of each record before the one with the keyword ``last``.
+
+        Records that start with ``skip`` are passed over: there may be many.
+        """
         what = f"the header, before record {last}"
         while True:
+            while self.next_starts_with(skip):
+                self._next += RECORD
             record = self.text(what)
             keyword, _, value = record.partition(" ")
             if keyword == last:

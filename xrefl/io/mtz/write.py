@@ -92,10 +92,14 @@ class _RowWriter:
         # How many leading columns the rows are sorted by so far, and the last row seen.
         self._sorted_by = self._sort_columns
         self._last: list[Any] | None = None
+        self._buffer = np.empty((0, len(header.columns)), np.float32)
 
     def interleave(self, block: Sequence[NDArray[Any]]) -> NDArray[np.float32]:
-        """Return the rows of one block, C-contiguous."""
-        rows = np.empty((len(block[0]), len(block)), np.float32)
+        """Return the rows of one block, C-contiguous, in memory that the next block uses again."""
+        nrow = len(block[0])
+        if nrow > len(self._buffer):
+            self._buffer = np.empty((nrow, len(block)), np.float32)
+        rows = self._buffer[:nrow]
         summary = self._summary
         for i, (values, info) in enumerate(zip(block, self._columns, strict=True)):
             column = _as_float32(values, info)
