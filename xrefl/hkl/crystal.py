@@ -176,7 +176,7 @@ def _index(obj: xr.Dataset | xr.DataArray) -> HKLIndex | None:
     if not isinstance(index, HKLIndex):
         return None
     miller = obj.xindexes.get("h")
-    if isinstance(miller, MillerIndex) and np.array_equal(miller.keys, index.keys):
+    if isinstance(miller, MillerIndex) and miller.same_rows(index):
         return index
     raise MillerIndexError(
         "the coordinates h, k and l are not those of the index hkl: they were replaced without it. "
