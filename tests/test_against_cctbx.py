@@ -25,7 +25,7 @@ from xrefl.crystal.op import DEN, Op
 from xrefl.crystal.spacegroup import SpaceGroup
 
 if importlib.util.find_spec("cctbx") is None:
-    pytest.skip("cctbx is not installed (extra 'peers')", allow_module_level=True)
+    pytest.skip("cctbx is not installed (extra 'dev')", allow_module_level=True)
 
 # Every Miller index to 4 but 0 0 0.
 HKL = np.mgrid[-4:5, -4:5, -4:5].reshape(3, -1).T.astype(np.int32)

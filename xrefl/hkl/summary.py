@@ -32,8 +32,9 @@ def column_summary(ds: xr.Dataset) -> pd.DataFrame:
     --------
     >>> import xrefl
     >>> from xrefl.hkl.summary import column_summary
-    >>> column_summary(xrefl.tutorial.open("5e5z")).loc["I", ["min", "max"]].tolist()
-    [-0.30090001225471497, 216.60499572753906]
+    >>> summary = column_summary(xrefl.tutorial.open("5e5z"))
+    >>> float(summary.loc["I", "min"]), float(summary.loc["I", "max"])
+    (-0.30090001225471497, 216.60499572753906)
     """
     dim = reflection_dim(ds)
     names = [
