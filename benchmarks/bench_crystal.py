@@ -102,7 +102,7 @@ def accessor_d():
 COMPARISONS = (
     ("1/d²", inv_d2, gemmi_inv_d2, ""),
     ("d", d, gemmi_d, "2"),
-    ("`ds.xtal.d()`, labels and all", accessor_d, gemmi_d, "2"),
+    ("`ds.xtal.d()`, labels and all", accessor_d, gemmi_d, ""),
     ("centric", centric, gemmi_centric, "2"),
     ("epsilon", epsilon, gemmi_epsilon, "2"),
     ("absent", absent, gemmi_absent, "2"),
