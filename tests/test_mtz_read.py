@@ -373,3 +373,19 @@ def test_a_file_that_changed_is_refused(tmp_path):
     path.write_bytes(mtz_bytes.mtz_bytes(mtz_bytes.MULTI_ROWS[:2], batches=(7,)))
     with pytest.raises(FormatError, match="has changed since it was opened"):
         ds.I.load()
+
+
+def test_data_sets_that_the_header_leaves_out():
+    words = ("PROJECT", "CRYSTAL", "DATASET", "DCELL", "DWAVEL")
+    records = [
+        line
+        for line in mtz_bytes.header_records()
+        if line.split()[:2] not in [[word, "0"] for word in words]
+    ]
+    with pytest.warns(FormatWarning, match=r"data sets \[0\]"):
+        ds = xrefl.open_mtz(mtz_bytes.mtz_bytes(records=records))
+    assert ds.dataset_id.values.tolist() == [0, 1]
+    assert ds.project_name.values.tolist() == ["", "a project"]
+    stream = io.BytesIO()
+    ds.xtal.to_mtz(stream)
+    assert xrefl.open_mtz(stream.getvalue()).identical(ds)

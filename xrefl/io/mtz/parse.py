@@ -132,6 +132,14 @@ class _HeaderReader:
         first = [column.type for column in header.columns[:3]]
         if first != ["H", "H", "H"]:
             raise error(f"the first three columns must be Miller indices (HHH), not {first}")
+        missing = {column.dataset_id for column in header.columns}
+        missing -= {dataset.id for dataset in header.datasets}
+        if header.datasets and missing:
+            self.records.warn(
+                f"columns belong to data sets {sorted(missing)}, of which the header says nothing; "
+                "read as data sets without a name"
+            )
+            header.datasets[:0] = [DatasetInfo(number) for number in sorted(missing)]
         if header.cell is None:
             known = [dataset.cell for dataset in header.datasets if dataset.cell]
             if not known:
