@@ -83,6 +83,6 @@ def _same_spacegroup(name: str | None, other: str | None) -> bool:
 def _mismatch(what: str, first: object, second: object, how: str) -> CrystalMismatchError:
     return CrystalMismatchError(
         f"these reflections are of different crystals: their {what}, {first} and {second}, {how}."
-        " Reindex one of them to the other's setting (ds.xtal.reindex), or, if they do belong"
-        " together, give both the same crystal first: ds.xtal.assign_crystal(...)"
+        " Bring both to one setting first, or, if they do belong together, give both the same"
+        " crystal: ds.xtal.assign_crystal(...)"
     )

@@ -95,7 +95,7 @@ def assign_crystal(
     """Return the same reflections with another unit cell or space group.
 
     Attrs and index change together, and so do the cells of all data sets. Miller indices
-    stay as they are: use `reindex` to change the setting.
+    stay as they are, so this is not a change to another setting.
 
     Parameters
     ----------
