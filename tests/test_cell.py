@@ -206,6 +206,10 @@ def test_value_semantics():
         MONOCLINIC.metric[0, 0] = 1
 
 
+def test_hkl_limits_that_are_whole_but_for_rounding():
+    assert UnitCell(49.9, 29.9, 10, 90, 90, 90).hkl_limits(0.1) == (499, 299, 100)
+
+
 def test_hkl_limits():
     assert MONOCLINIC.hkl_limits(1.6) == tuple(theirs(MONOCLINIC).get_hkl_limits(1.6))
     for dmin in (0, -1.0, math.nan, math.inf):

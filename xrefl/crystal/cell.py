@@ -323,7 +323,9 @@ class UnitCell:
             raise CrystalError(f"the resolution limit must be a positive number, not {dmin!r}")
         if max(self.a, self.b, self.c) / dmin >= 2**31:
             raise CrystalError(f"Miller indices to {dmin!r} Å do not fit into 32 bits: raise dmin")
-        return int(self.a / dmin), int(self.b / dmin), int(self.c / dmin)
+        # 49.9 Å / 0.1 Å is 498.99999999999994 in floating point
+        h, k, l = (int(length / dmin * (1 + 1e-12)) for length in (self.a, self.b, self.c))
+        return h, k, l
 
     def is_close(self, other: UnitCell, rtol: float = 0.01) -> bool:
         """Tell whether two cells are the same to within a tolerance.
