@@ -398,3 +398,17 @@ def test_targets(example, tmp_path, monkeypatch):
     reader.join()
     assert received[0] == written(ds)
     assert pipe.is_fifo()
+
+
+@pytest.mark.parametrize("nrow", [100, 200_000_000])
+def test_place_of_the_header(nrow):
+    import struct
+
+    from xrefl.io.mtz.compose import compose_start
+
+    start = compose_start(13, nrow)
+    place = 21 + 13 * nrow
+    short, stamp, long = struct.unpack("=i4sq", start[4:20])
+    assert len(start) == 80
+    assert stamp in (b"\x44\x41\0\0", b"\x11\x11\0\0")
+    assert (short, long) == ((place, 0) if place < 2**31 else (-1, place))
