@@ -84,6 +84,4 @@ COMPARISONS = (
 
 
 if __name__ == "__main__":
-    timing.head("gemmi")
-    for name, ours, theirs, goal in COMPARISONS:
-        timing.row(name, *timing.compare(ours, theirs), goal)
+    timing.table("gemmi", COMPARISONS)

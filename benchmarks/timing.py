@@ -16,16 +16,18 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib import metadata
 from pathlib import Path
+
+Case = Callable[[], Callable[[], object]]
 
 HERE = Path(__file__).parent
 ROUNDS = 5
 REPEATS = 7
 
 
-def times(case: Callable[[], Callable[[], object]]) -> list[float]:
+def times(case: Case) -> list[float]:
     """Return seconds of several calls in this process, after a first one that warms up."""
     function = case()
     function()
@@ -38,7 +40,7 @@ def times(case: Callable[[], Callable[[], object]]) -> list[float]:
     return seconds
 
 
-def compare(*cases: Callable[[], Callable[[], object]]) -> list[float]:
+def compare(*cases: Case) -> list[float]:
     """Return the median milliseconds of each case over processes that take turns."""
     seconds: list[list[float]] = [[] for _ in cases]
     for _ in range(ROUNDS):
@@ -50,20 +52,17 @@ def compare(*cases: Callable[[], Callable[[], object]]) -> list[float]:
     return [1000 * statistics.median(list_) for list_ in seconds]
 
 
-def row(name: str, ours: float, theirs: float, goal: str = "") -> None:
-    """Print a row of a Markdown table."""
-    print(
-        f"| {name} | {ours:.3g} ms | {theirs:.3g} ms | {theirs / ours:.1f} | {goal} |", flush=True
-    )
-
-
-def head(peer: str) -> None:
-    """Print what was compared, and the head of a Markdown table."""
-    names = ("xrefl", "gemmi", "numpy", "numba", "xarray")
+def table(peer: str, comparisons: Sequence[tuple[str, Case, Case, str]]) -> None:
+    """Print versions, and a Markdown table with a row for each name, our case, theirs, the goal."""
+    names = ("xrefl", peer, "numpy", "numba", "xarray")
     versions = ", ".join(f"{name} {metadata.version(name)}" for name in names)
     cores = len(os.sched_getaffinity(0))
     print(f"{platform.machine()}, {cores} cores, Python {platform.python_version()}, {versions}\n")
-    print(f"| | xrefl | {peer} | {peer} / xrefl | goal |\n|---|---|---|---|---|")
+    print(f"| | xrefl | {peer} | {peer} / xrefl | goal |\n|---|---|---|---|---|", flush=True)
+    for name, our_case, their_case, goal in comparisons:
+        ours, theirs = compare(our_case, their_case)
+        times = f"{ours:.3g} ms | {theirs:.3g} ms | {theirs / ours:.1f}"
+        print(f"| {name} | {times} | {goal} |", flush=True)
 
 
 if __name__ == "__main__":
