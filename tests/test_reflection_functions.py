@@ -201,6 +201,17 @@ def test_space_group_of_observations():
         np.testing.assert_array_equal(back[name], original[name])
 
 
+def test_space_group_where_nothing_counts_operations():
+    ds = observations().drop_vars("M/ISYM")
+    assert "symmetry_operations" in ds.attrs
+    other = ds.xtal.assign_crystal(spacegroup="P 21 21 21")
+    assert "symmetry_operations" not in other.attrs
+    merged = ds.drop_vars("BATCH").isel(obs=[0, 2]).rename(obs="hkl")
+    merged["M/ISYM"] = ("hkl", [1, 2], {"mtz_type": "Y"})
+    other = merged.xtal.assign_crystal(spacegroup="P 21 21 21")
+    assert "symmetry_operations" not in other.attrs
+
+
 def test_operations_keep_the_order_of_the_file():
     attrs = {
         "cell": [10.0, 20, 30, 90, 90, 90],

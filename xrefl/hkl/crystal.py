@@ -162,6 +162,8 @@ def _relist_operations(ds: xr.Dataset, group: SpaceGroup) -> None:
         relisted = [pools[operation.rotation].pop(0) for operation in listed]
         if set(relisted) != {operation.wrapped() for operation in listed}:
             ds.attrs["symmetry_operations"] = [operation.triplet() for operation in relisted]
+    elif is_merged(ds) or not any(c.attrs.get("mtz_type") == "Y" for c in ds.data_vars.values()):
+        del ds.attrs["symmetry_operations"]  # nothing leads back to original indices
     elif ds["h"].attrs.get("indices") == "original":
         del ds.attrs["symmetry_operations"]  # M/ISYM is made anew on the way back
     else:
