@@ -174,7 +174,7 @@ def test_unknown_records_are_named():
 
 
 def test_a_column_that_nobody_asks_for_does_no_harm(monkeypatch):
-    from xrefl.io.mtz import lazy
+    from xrefl.io import lazy
 
     rows = mtz_bytes.MULTI_ROWS.copy()
     rows[1, 4] = np.nan

@@ -188,7 +188,7 @@ def test_merged_columns_are_lazy_and_the_index_stays_in_memory(example):
 
 
 def test_preferred_chunks(monkeypatch, example):
-    from xrefl.io.mtz import open as module
+    from xrefl.io import chunks as module
 
     monkeypatch.setattr(module, "_PREFERRED_CHUNK", 200)
     assert xr.open_dataset(example, chunks={}).FP.chunks == ((200, 200, 41),)
@@ -340,7 +340,7 @@ def test_empty_table():
 
 @pytest.mark.parametrize(("small", "passes"), [(2**28, 2), (0, 3)])
 def test_columns_used_together_are_read_together(monkeypatch, small, passes):
-    from xrefl.io.mtz import lazy, table
+    from xrefl.io import lazy, table
 
     seen = []
     read = table.Table.read

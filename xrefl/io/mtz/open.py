@@ -10,26 +10,24 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 from xarray.core import indexing
-from xarray.indexes import PandasIndex
 
 from xrefl.errors import FormatError, MillerIndexError
+from xrefl.hkl.coordinates import join_coordinates
 from xrefl.hkl.datasets import dataset_coords
 from xrefl.hkl.index import HKLIndex
 from xrefl.hkl.reflections import spacing
+from xrefl.io.chunks import chunked, preferred
+from xrefl.io.lazy import ColumnArray, ColumnReader
 from xrefl.io.mtz import select
 from xrefl.io.mtz.batches import batch_coords
 from xrefl.io.mtz.column_types import COLUMN_TYPES, INTEGER_TYPES, UNITS
 from xrefl.io.mtz.header import ColumnInfo, Header
-from xrefl.io.mtz.lazy import ColumnArray, ColumnReader
 from xrefl.io.mtz.parse import parse_mtz
 from xrefl.io.mtz.symmetry import header_spacegroup
 from xrefl.io.mtz.table import Field, Table
 from xrefl.io.source import as_source
 
 __all__ = ["open_mtz", "read_mtz"]
-
-_PREFERRED_CHUNK = 2**20
-"""Rows of a dask chunk where the caller leaves it to the file: 50 MB of a usual table."""
 
 
 def open_mtz(
@@ -91,27 +89,7 @@ def open_mtz(
     5.36...
     """
     ds = xr.open_dataset(path, engine="mtz", cache=chunks is None, columns=columns, merged=merged)
-    return ds if chunks is None else _chunked(ds, chunks)
-
-
-def _chunked(ds: xr.Dataset, chunks: int | Mapping[str, int] | str) -> xr.Dataset:
-    """Return the Dataset with its columns as dask arrays.
-
-    Left to xarray, the small coordinates of data sets and batches would become dask arrays as
-    well, and chunks other than the preferred ones would give a warning that does not apply: a
-    table of rows can be cut anywhere at no cost.
-    """
-    dim = "hkl" if "hkl" in ds.dims else "obs"
-    if isinstance(chunks, Mapping) and not chunks.keys() <= {dim}:
-        raise ValueError(f"chunks has {list(chunks)}, but the only dimension to cut is {dim!r}")
-    rows = chunks.get(dim, _PREFERRED_CHUNK) if isinstance(chunks, Mapping) else chunks
-    names = [name for name, column in ds.variables.items() if column.dims == (dim,)]
-    chunked = {
-        name: ds[name].variable.chunk({dim: rows}) for name in names if name not in ds.xindexes
-    }
-    return ds.assign_coords({name: chunked.pop(name) for name in "hkl" if name in chunked}).assign(
-        chunked
-    )
+    return ds if chunks is None else chunked(ds, chunks)
 
 
 def read_mtz(
@@ -134,7 +112,7 @@ def read_mtz(
     else:
         variables, coords = _unmerged(header, table, chosen)
     more = dataset_coords(header.datasets) | batch_coords(header.batches)
-    coords = _joined(coords, more)
+    coords = join_coordinates(coords, more)
     ds = xr.Dataset(variables, coords=coords, attrs=_attrs(header, spacegroup.name))
     if header.inv_d2_range is not None:
         ds.encoding["resolution"] = tuple(map(spacing, header.inv_d2_range))
@@ -169,19 +147,6 @@ def _merged(
         for name, position in chosen.items()
     }
     return variables, coords
-
-
-def _joined(coords: xr.Coordinates, more: Mapping[str, Any]) -> xr.Coordinates:
-    """Return all coordinates; `Coordinates.update` would align them first, which takes longer."""
-    variables = {**coords.variables}
-    indexes = {**coords.xindexes}
-    for name, value in more.items():
-        dims, data, attrs = (*value, None)[:3]
-        variables[name] = variable = xr.Variable(dims, data, attrs, fastpath=True)
-        if variable.dims == (name,):
-            index = indexes[name] = PandasIndex(variable.values, name)
-            variables.update(index.create_variables({name: variable}))
-    return xr.Coordinates(variables, indexes)
 
 
 def _indices_and_flags(header: Header, table: Table, flags: Sequence[int]) -> list[NDArray[Any]]:
@@ -224,12 +189,12 @@ def _index_fields(header: Header) -> list[Field]:
     return [Field(header.columns[i].label, i, np.int32) for i in range(3)]
 
 
-def _lazy(reader: ColumnReader, field: Field) -> indexing.LazilyIndexedArray:
+def _lazy(reader: ColumnReader[Field], field: Field) -> indexing.LazilyIndexedArray:
     return indexing.LazilyIndexedArray(ColumnArray(reader, field))
 
 
 def _variable(dim: str, data: Any, info: ColumnInfo) -> xr.Variable:
-    encoding = {"preferred_chunks": {dim: _PREFERRED_CHUNK}}
+    encoding = preferred(dim)
     return xr.Variable((dim,), data, _column_attrs(info), encoding, fastpath=True)
 
 

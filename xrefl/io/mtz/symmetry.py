@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import warnings
-from functools import lru_cache
 
 from xrefl.crystal.spacegroup import SpaceGroup
 from xrefl.errors import CrystalError, FormatError, FormatWarning
 from xrefl.io.mtz.header import Header
+from xrefl.io.symmetry import group_of
 
 __all__ = ["header_spacegroup"]
 
@@ -46,7 +46,7 @@ def header_spacegroup(header: Header, where: str) -> SpaceGroup:
         assert named is not None
         return named
     try:
-        found = _group_of(tuple(header.operations))
+        found = group_of(tuple(header.operations))
     except CrystalError as error:
         raise FormatError(
             f"{where}: the SYMM records are not the operations of a space group: {error}"
@@ -58,11 +58,6 @@ def header_spacegroup(header: Header, where: str) -> SpaceGroup:
     elif named.hm != found.hm:
         _warn(where, f"SYMINF names {named.name}, but the SYMM operations are others", found)
     return found
-
-
-@lru_cache(maxsize=64)
-def _group_of(operations: tuple[str, ...]) -> SpaceGroup:
-    return SpaceGroup.from_operations(operations)
 
 
 def _warn(where: str, what: str, found: SpaceGroup) -> None:

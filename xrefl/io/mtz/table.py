@@ -55,6 +55,10 @@ class Table:
     dtype: str
     missing: float = np.nan
 
+    @property
+    def row_bytes(self) -> int:
+        return 4 * self.ncol
+
     def read(self, fields: Sequence[Field], rows: slice = slice(None)) -> list[Column]:
         """Read columns, in one pass over the file on threads.
 

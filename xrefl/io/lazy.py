@@ -1,20 +1,19 @@
-"""Columns of an MTZ table as arrays that are read when they are used."""
+"""Columns of a table of rows as arrays that are read when they are used."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 from xarray.backends import BackendArray
 from xarray.core import indexing
 
 from xrefl.errors import FormatError
-from xrefl.io.mtz.table import Field, Table
 
-__all__ = ["ColumnArray", "ColumnReader"]
+__all__ = ["ColumnArray", "ColumnReader", "RowTable"]
 
 # Bytes of the rows: up to the first, whole tables are read in some 60 ms.
 _SMALL = 2**28
@@ -23,7 +22,36 @@ _FEW_ROWS = 1024
 _STRETCHES = 4
 
 
-class ColumnReader:
+class AnyField(Protocol):
+    """What a table calls one of its columns; hashable."""
+
+    @property
+    def dtype(self) -> DTypeLike:
+        """Type of the array."""
+
+
+Field = TypeVar("Field", bound=AnyField)
+
+
+AskedFor = TypeVar("AskedFor", bound=AnyField, contravariant=True)
+
+
+class RowTable(Protocol[AskedFor]):
+    """A table of a file, picklable and without open files."""
+
+    @property
+    def nrow(self) -> int:
+        """Number of rows."""
+
+    @property
+    def row_bytes(self) -> int:
+        """Bytes of a row in the file, on average."""
+
+    def read(self, fields: Sequence[AskedFor], rows: slice = ...) -> Sequence[NDArray[Any]]:
+        """Return the columns, read in one pass over the rows."""
+
+
+class ColumnReader(Generic[Field]):
     """Reads columns, and tries to pass over rows only once for columns used together.
 
     Rows are interleaved in the file, so whoever reads one column passes over all of them. When
@@ -34,7 +62,7 @@ class ColumnReader:
 
     Parameters
     ----------
-    table : Table
+    table : RowTable
         Where the rows are.
     fields : sequence of Field
         The columns that may be asked for.
@@ -45,17 +73,17 @@ class ColumnReader:
     another process asks it for one.
     """
 
-    def __init__(self, table: Table, fields: Sequence[Field]) -> None:
+    def __init__(self, table: RowTable[Field], fields: Sequence[Field]) -> None:
         self.table = table
         self._fields = frozenset(fields)
         self._alone = False
-        self._stretches: dict[range, _Stretch] = {}
+        self._stretches: dict[range, _Stretch[Field]] = {}
         self._lock = threading.Lock()
 
-    def __getstate__(self) -> tuple[Table, frozenset[Field]]:
+    def __getstate__(self) -> tuple[RowTable[Field], frozenset[Field]]:
         return self.table, self._fields
 
-    def __setstate__(self, state: tuple[Table, frozenset[Field]]) -> None:
+    def __setstate__(self, state: tuple[RowTable[Field], frozenset[Field]]) -> None:
         self.__init__(state[0], tuple(state[1]))  # type: ignore[misc]
         self._alone = True
 
@@ -67,7 +95,7 @@ class ColumnReader:
     def _together(self, field: Field, rows: slice) -> NDArray[Any] | None:
         """Return a column that has come along with others, None if it has not."""
         selected = range(self.table.nrow)[rows]
-        size = len(selected) * self.table.ncol * 4
+        size = len(selected) * self.table.row_bytes
         if size > _LARGE or len(selected) < _FEW_ROWS:
             return None
         at_once = len(selected) == self.table.nrow and size <= _SMALL
@@ -93,7 +121,7 @@ class ColumnReader:
             return columns[0]
 
 
-class _Stretch:
+class _Stretch(Generic[Field]):
     """Which columns of a stretch of rows were asked for, and which wait to be."""
 
     def __init__(self) -> None:
@@ -105,7 +133,7 @@ class _Stretch:
 class ColumnArray(BackendArray):
     """One column, as xarray's lazy indexing wants it."""
 
-    def __init__(self, reader: ColumnReader, field: Field) -> None:
+    def __init__(self, reader: ColumnReader[Any], field: AnyField) -> None:
         self._reader = reader
         self._field = field
         self.shape = (reader.table.nrow,)
