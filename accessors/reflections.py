@@ -24,12 +24,12 @@ class ReflectionAccessor(Generic[Data]):
     @property
     def cell(self) -> UnitCell:
         """Unit cell; see `xrefl.UnitCell`."""
-        return crystal.crystal(self._obj).cell
+        return crystal.unit_cell(self._obj)
 
     @property
     def spacegroup(self) -> SpaceGroup:
         """Space group; see `xrefl.SpaceGroup`."""
-        return crystal.crystal(self._obj).spacegroup
+        return crystal.space_group(self._obj)
 
     @property
     def is_merged(self) -> bool:

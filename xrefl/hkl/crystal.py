@@ -26,6 +26,8 @@ __all__ = [
     "crystal",
     "is_merged",
     "reflection_dim",
+    "space_group",
+    "unit_cell",
 ]
 
 Data = TypeVar("Data", xr.Dataset, xr.DataArray)
@@ -80,10 +82,34 @@ def crystal(obj: xr.Dataset | xr.DataArray) -> Crystal:
     CrystalMismatchError
         Attrs and index have different ones.
     """
+    return Crystal(unit_cell(obj), space_group(obj))
+
+
+def unit_cell(obj: xr.Dataset | xr.DataArray) -> UnitCell:
+    """Return the unit cell that attrs and index agree on, whether or not a group is known."""
+    cells, groups = _stated(obj)
+    if None not in groups:
+        _agreed_spacegroup(*groups)
+    return UnitCell.from_parameters(_agreed_cell(*cells))
+
+
+def space_group(obj: xr.Dataset | xr.DataArray) -> SpaceGroup:
+    """Return the space group that attrs and index agree on, whether or not a cell is known."""
+    cells, groups = _stated(obj)
+    if None not in cells:
+        _agreed_cell(*cells)
+    return SpaceGroup(_agreed_spacegroup(*groups))
+
+
+def _stated(
+    obj: xr.Dataset | xr.DataArray,
+) -> tuple[tuple[Sequence[float] | None, Sequence[float] | None], tuple[str | None, str | None]]:
+    """Return cell and space group, each in attrs and in the index."""
     known = _index(obj)
-    cell = _agreed_cell(obj.attrs.get("cell"), known.cell if known else None)
-    name = _agreed_spacegroup(obj.attrs.get("spacegroup"), known.spacegroup if known else None)
-    return Crystal(UnitCell.from_parameters(cell), SpaceGroup(name))
+    return (
+        (obj.attrs.get("cell"), known.cell if known else None),
+        (obj.attrs.get("spacegroup"), known.spacegroup if known else None),
+    )
 
 
 def assign_crystal(

@@ -5,16 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import xarray as xr
 from numpy.typing import DTypeLike
 
 from xrefl.errors import MillerIndexError
-from xrefl.hkl.crystal import Crystal, crystal, reflection_dim
+from xrefl.hkl.crystal import reflection_dim, space_group, unit_cell
 
 __all__ = ["absent", "centric", "d", "epsilon", "inv_d2", "resolution"]
+
+Known = TypeVar("Known")
 
 
 def inv_d2(obj: xr.Dataset | xr.DataArray) -> xr.DataArray:
@@ -30,7 +32,7 @@ def inv_d2(obj: xr.Dataset | xr.DataArray) -> xr.DataArray:
     >>> ds.xtal.inv_d2().values[:3].round(8)
     array([0.27128571, 0.26887162, 0.27219833])
     """
-    cell = _crystal(obj).cell
+    cell = _checked(obj, unit_cell)
     attrs = {"long_name": "1/d²", "units": "Å⁻²"}
     return _for_each(obj, cell.inv_d2, "inv_d2", np.float64, attrs)
 
@@ -45,7 +47,7 @@ def d(obj: xr.Dataset | xr.DataArray) -> xr.DataArray:
     >>> ds.xtal.d().values[:3].round(8)
     array([1.91993507, 1.92853496, 1.91671381])
     """
-    cell = _crystal(obj).cell
+    cell = _checked(obj, unit_cell)
     attrs = {"long_name": "resolution d", "units": "Å"}
     return _for_each(obj, cell.d, "d", np.float64, attrs)
 
@@ -86,7 +88,7 @@ def centric(obj: xr.Dataset | xr.DataArray) -> xr.DataArray:
     >>> int(xrefl.tutorial.open("5e5z").xtal.centric().sum())
     100
     """
-    group = _crystal(obj).spacegroup
+    group = _checked(obj, space_group)
     return _for_each(obj, group.centric, "centric", np.bool_, {"long_name": "centric"})
 
 
@@ -109,7 +111,7 @@ def epsilon(obj: xr.Dataset | xr.DataArray, *, centering: bool = True) -> xr.Dat
     >>> int(xrefl.tutorial.open("5e5z").xtal.epsilon().sel(hkl=(0, 2, 0)))
     2
     """
-    group = _crystal(obj).spacegroup
+    group = _checked(obj, space_group)
 
     function = partial(group.epsilon, centering=centering)
     return _for_each(obj, function, "epsilon", np.int32, {"long_name": "epsilon factor"})
@@ -124,14 +126,14 @@ def absent(obj: xr.Dataset | xr.DataArray) -> xr.DataArray:
     >>> bool(xrefl.tutorial.open("5e5z").xtal.absent().any())
     False
     """
-    group = _crystal(obj).spacegroup
+    group = _checked(obj, space_group)
     attrs = {"long_name": "systematically absent"}
     return _for_each(obj, group.absent, "absent", np.bool_, attrs)
 
 
-def _crystal(obj: xr.Dataset | xr.DataArray) -> Crystal:
+def _checked(obj: xr.Dataset | xr.DataArray, known: Callable[[Any], Known]) -> Known:
     reflection_dim(obj)  # what has no Miller indices is told so, not that it has no crystal
-    return crystal(obj)
+    return known(obj)
 
 
 def _for_each(
