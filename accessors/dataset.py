@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from typing import IO
 
 import pandas as pd
@@ -12,6 +13,7 @@ from xrefl.accessors._doc import doc_of
 from xrefl.accessors.reflections import ReflectionAccessor
 from xrefl.hkl import find, frame, original
 from xrefl.io.mtz import write
+from xrefl.io.refln_cif import write as write_cif
 
 __all__ = ["DatasetAccessor"]
 
@@ -43,3 +45,14 @@ class DatasetAccessor(ReflectionAccessor[xr.Dataset]):
     @doc_of(write.to_mtz)
     def to_mtz(self, path: str | os.PathLike[str] | IO[bytes]) -> None:
         write.to_mtz(self._obj, path)
+
+    @doc_of(write_cif.to_refln_cif)
+    def to_refln_cif(
+        self,
+        path: str | os.PathLike[str] | IO[bytes] | None = None,
+        *,
+        block: str | None = None,
+        entry_id: str | None = None,
+        spec: str | os.PathLike[str] | Sequence[str] | None = None,
+    ) -> str | None:
+        return write_cif.to_refln_cif(self._obj, path, block=block, entry_id=entry_id, spec=spec)

@@ -87,7 +87,7 @@ def test_errors_are_one_line(tmp_path):
     for arguments, text in (
         ((str(path),), "cut.mtz: "),
         ((str(tmp_path / "none.mtz"),), "none.mtz"),
-        (("--example", "nothing"), "not a PDB code"),
+        (("--example", "nothing"), "neither a PDB code"),
     ):
         result = run("info", *arguments)
         assert result.returncode == 1

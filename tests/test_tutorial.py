@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import xarray as xr
 
 import xrefl
 from xrefl import tutorial
@@ -41,11 +42,16 @@ def archive(tmp_path, monkeypatch) -> Iterator[Path]:
 
 
 def test_shipped_examples():
-    assert tutorial.examples() == ["5e5z", "5wkd"]
+    assert tutorial.examples() == ["1011031", "2242624", "4003024", "5e5z", "5wkd"]
     assert tutorial.open("5E5Z").sizes["hkl"] == 441
     assert tutorial.open("5wkd", chunks={}).FP.chunks == ((367,),)
-    for name in tutorial.examples():
+    for name in ("5e5z", "5wkd"):
         assert "CRYST1" in tutorial.path(name, kind="model").read_text()
+    for name in ("1011031", "4003024"):
+        assert "_atom_site_fract_x" in tutorial.path(name, kind="model").read_text()
+    assert xr.open_dataset(tutorial.path("5wkd", kind="sf-mmcif")).sizes["hkl"] == 406
+    with pytest.raises(XreflError, match="2242624 has no model among the examples"):
+        tutorial.path("2242624", kind="model")
 
 
 def test_fetched_once(archive):
@@ -88,15 +94,25 @@ def test_folder_of_the_user_comes_before_the_archive(archive, tmp_path, monkeypa
     assert tutorial.open("5e5z").sizes["hkl"] == 441  # examples are the same for everybody
 
 
-def test_what_is_not_mtz(archive, tmp_path, monkeypatch):
+def test_sf_mmcif_of_the_archive(archive):
+    place = archive / "structure_factors" / "ab" / "r1abcsf.ent.gz"
+    place.parent.mkdir(parents=True)
+    place.write_bytes(gzip.compress(tutorial.path("5wkd", kind="sf-mmcif").read_bytes()))
+    ds = tutorial.open("1abc")
+    assert ds.sizes["hkl"] == 406
+    assert ds.attrs["spacegroup"] == "C 1 2 1"
+    assert tutorial.path("1abc", kind="sf-mmcif") == tutorial.path("1abc")
+
+
+def test_files_without_reflections(archive, tmp_path, monkeypatch):
     monkeypatch.setenv("XREFL_DATA_DIR", str(tmp_path))
     (tmp_path / "r1abcsf.ent").write_text("data_r1abcsf\n")
-    with pytest.raises(FormatError, match=r"r1abcsf\.ent: not an MTZ file"):
+    with pytest.raises(FormatError, match=r"r1abcsf\.ent: there are no reflections"):
         xrefl.tutorial.open("1abc")
 
 
 def test_names_that_are_not_codes():
-    with pytest.raises(XreflError, match=r"not a PDB code.*5e5z, 5wkd"):
+    with pytest.raises(XreflError, match=r"neither a PDB code.*5e5z, 5wkd"):
         tutorial.path("../etc")
     with pytest.raises(ValueError, match="kind must be"):
         tutorial.path("5e5z", kind="map")

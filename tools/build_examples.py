@@ -11,15 +11,23 @@ from pathlib import Path
 import xrefl
 
 ORIGINS = {"5e5z": "5e5z.mtz", "5wkd": "5wkd_phases.mtz.gz"}
+COPIES = {
+    "5e5z.pdb": "5e5z.pdb",
+    "5wkd.pdb": "5wkd.pdb",
+    "r5wkdsf.ent": "5wkd-sf.cif",
+    "1011031.cif": "1011031.cif",
+    "2242624.hkl": "2242624.hkl",
+    "4003024.cif": "4003024.cif",
+}
 
 
 def main(folder: Path) -> None:
-    """Write reflections with xrefl's own writer, and copy the models."""
+    """Write MTZ files with xrefl's own writer, and copy the others."""
     target = Path(xrefl.__file__).parent / "data"
     for name, origin in ORIGINS.items():
         xrefl.open_mtz(folder / origin).xtal.to_mtz(target / f"{name}.mtz")
-        model = (folder / f"{name}.pdb").read_text()
-        (target / f"{name}.pdb").write_text(model)
+    for origin, name in COPIES.items():
+        (target / name).write_bytes((folder / origin).read_bytes())
 
 
 if __name__ == "__main__":

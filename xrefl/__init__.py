@@ -21,7 +21,15 @@ if TYPE_CHECKING:
     from xrefl.crystal.spacegroup import SpaceGroup as SpaceGroup
     from xrefl.hkl.index import HKLIndex as HKLIndex
     from xrefl.hkl.restore import restore as restore
+    from xrefl.io.cif.document import read_cif as read_cif
+    from xrefl.io.convert.cif_to_mtz import cif_to_mtz as cif_to_mtz
+    from xrefl.io.convert.mtz_to_cif import mtz_to_cif as mtz_to_cif
+    from xrefl.io.model.open import open_model as open_model
     from xrefl.io.mtz.open import open_mtz as open_mtz
+    from xrefl.io.reflections import open_reflections as open_reflections
+    from xrefl.io.refln_cif.open import open_refln_cif as open_refln_cif
+    from xrefl.io.refln_cif.write import to_refln_cif as to_refln_cif
+    from xrefl.io.shelx.open import open_shelx_hkl as open_shelx_hkl
 
 __version__ = "0.1.0"
 
@@ -30,10 +38,18 @@ _HOME = {
     "Op": "xrefl.crystal.op",
     "SpaceGroup": "xrefl.crystal.spacegroup",
     "UnitCell": "xrefl.crystal.cell",
+    "cif_to_mtz": "xrefl.io.convert.cif_to_mtz",
     "count_reflections": "xrefl.crystal.generate",
     "miller_indices": "xrefl.crystal.generate",
+    "mtz_to_cif": "xrefl.io.convert.mtz_to_cif",
+    "open_model": "xrefl.io.model.open",
     "open_mtz": "xrefl.io.mtz.open",
+    "open_reflections": "xrefl.io.reflections",
+    "open_refln_cif": "xrefl.io.refln_cif.open",
+    "open_shelx_hkl": "xrefl.io.shelx.open",
+    "read_cif": "xrefl.io.cif.document",
     "restore": "xrefl.hkl.restore",
+    "to_refln_cif": "xrefl.io.refln_cif.write",
 }
 _MODULES = ("errors", "tutorial")
 

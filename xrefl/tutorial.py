@@ -15,24 +15,33 @@ from typing import Any, Literal
 
 import xarray as xr
 
-from xrefl.errors import FormatError, XreflError
-from xrefl.io.mtz.records import MAGIC
-from xrefl.io.source import peek
+from xrefl.errors import XreflError
+from xrefl.io.reflections import open_reflections
 
 __all__ = ["examples", "open", "path"]
 
-Kind = Literal["reflections", "model"]
+Kind = Literal["reflections", "sf-mmcif", "model"]
 
 _ARCHIVE = "https://files.wwpdb.org/pub/pdb/data/structures/divided"
 # How files of an entry are called: by xrefl, by the PDB, by RCSB's download page.
-_FILE_NAMES: dict[Kind, tuple[str, ...]] = {
+_PDB_NAMES: dict[Kind, tuple[str, ...]] = {
     "reflections": ("{}.mtz", "{}.mtz.gz", "r{}sf.ent.gz", "r{}sf.ent", "{}-sf.cif"),
+    "sf-mmcif": ("{}-sf.cif", "r{}sf.ent.gz", "r{}sf.ent", "{}-sf.cif.gz"),
     "model": ("{}.pdb", "pdb{}.ent.gz", "pdb{}.ent", "{}.pdb.gz", "{}.cif"),
+}
+# The Crystallography Open Database has reflections in a file of their own or in that of the model.
+_COD_NAMES: dict[Kind, tuple[str, ...]] = {
+    "reflections": ("{}.hkl", "{}.cif"),
+    "sf-mmcif": (),
+    "model": ("{}.cif",),
 }
 _REMOTE_NAMES: dict[Kind, tuple[str, str]] = {
     "reflections": ("structure_factors", "r{}sf.ent.gz"),
+    "sf-mmcif": ("structure_factors", "r{}sf.ent.gz"),
     "model": ("pdb", "pdb{}.ent.gz"),
 }
+_PDB_CODE = re.compile("[0-9][0-9a-z]{3}")
+_COD_NUMBER = re.compile("[0-9]{7}")
 
 
 def examples() -> list[str]:
@@ -42,20 +51,22 @@ def examples() -> list[str]:
     --------
     >>> import xrefl
     >>> xrefl.tutorial.examples()
-    ['5e5z', '5wkd']
+    ['1011031', '2242624', '4003024', '5e5z', '5wkd']
     """
-    return sorted(file.stem for file in _shipped().glob("*.mtz"))
+    files = (file for kind in ("*.mtz", "*.hkl", "*.cif") for file in _shipped().glob(kind))
+    return sorted({file.stem.removesuffix("-sf") for file in files})
 
 
 def path(name: str, *, kind: Kind = "reflections") -> Path:
-    """Return the path of a file with the data of a PDB entry.
+    """Return the path of a file with the data of a PDB or COD entry.
 
     Parameters
     ----------
     name : str
-        PDB code, such as "5e5z".
-    kind : {"reflections", "model"}
-        Reflection data, or the atomic model.
+        PDB code, such as "5e5z", or number in the Crystallography Open Database, as "4003024".
+        Entries of the PDB are fetched if they are not here.
+    kind : {"reflections", "sf-mmcif", "model"}
+        Reflection data, as MTZ if there is such a file; the same as SF-mmCIF; or the model.
 
     Raises
     ------
@@ -67,30 +78,38 @@ def path(name: str, *, kind: Kind = "reflections") -> Path:
     >>> import xrefl
     >>> xrefl.tutorial.path("5e5z").name
     '5e5z.mtz'
+    >>> xrefl.tutorial.path("5wkd", kind="sf-mmcif").name
+    '5wkd-sf.cif'
     """
     name = name.lower()
-    if kind not in _FILE_NAMES:
-        raise ValueError(f"kind must be 'reflections' or 'model', not {kind!r}")
-    if not re.fullmatch(r"[0-9][0-9a-z]{3}", name):
+    if kind not in _PDB_NAMES:
+        raise ValueError(f"kind must be one of {', '.join(map(repr, _PDB_NAMES))}, not {kind!r}")
+    if not _PDB_CODE.fullmatch(name) and not _COD_NUMBER.fullmatch(name):
         raise XreflError(
-            f"{name!r} is not a PDB code (a digit and three letters or digits); examples that "
-            f"ship with xrefl are {', '.join(examples())}"
+            f"{name!r} is neither a PDB code (a digit and three letters or digits) nor a number "
+            "of the Crystallography Open Database (seven digits); examples that ship with xrefl "
+            f"are {', '.join(examples())}"
         )
     for candidate in _local_candidates(name, kind):
         if candidate.is_file():
             return candidate
+    if _COD_NUMBER.fullmatch(name):
+        raise XreflError(
+            f"{name} has no {kind} among the examples; put the file of the Crystallography Open "
+            "Database into a folder, and name the folder in the environment variable XREFL_DATA_DIR"
+        )
     return _fetch(name, kind)
 
 
 def open(name: str, **options: Any) -> xr.Dataset:
-    """Open the reflections of an example or PDB entry.
+    """Open the reflections of an example or entry.
 
     Parameters
     ----------
     name : str
-        PDB code; "5e5z" and "5wkd" ship with xrefl.
+        As for `path`; "5e5z", "5wkd", "2242624" and "4003024" ship with xrefl.
     **options
-        Passed to `xarray.open_dataset`, as ``chunks={}``.
+        Passed to `xrefl.open_reflections`, as ``chunks={}``.
 
     Examples
     --------
@@ -98,13 +117,7 @@ def open(name: str, **options: Any) -> xr.Dataset:
     >>> xrefl.tutorial.open("5wkd").sizes["hkl"]
     367
     """
-    file = path(name)
-    if peek(file, len(MAGIC)) != MAGIC:
-        raise FormatError(
-            f"{file}: not an MTZ file, which is what this version of xrefl reads; convert it to "
-            "MTZ first"
-        )
-    return xr.open_dataset(file, engine="mtz", **options)
+    return open_reflections(path(name), **options)
 
 
 def _shipped() -> Path:
@@ -116,7 +129,7 @@ def _local_candidates(name: str, kind: Kind) -> Iterator[Path]:
     if override := os.environ.get("XREFL_DATA_DIR"):
         folders.append(Path(override))
     for folder in folders:
-        for file_name in _FILE_NAMES[kind]:
+        for file_name in (_COD_NAMES if _COD_NUMBER.fullmatch(name) else _PDB_NAMES)[kind]:
             yield folder / file_name.format(name)
 
 

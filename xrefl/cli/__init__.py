@@ -10,7 +10,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from xrefl import __version__
-from xrefl.cli import info
+from xrefl.cli import cif2mtz, info, mtz2cif
 from xrefl.errors import XreflError
 
 __all__ = ["app", "main"]
@@ -22,6 +22,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command("info")(info.info)
+app.command("cif2mtz")(cif2mtz.cif2mtz)
+app.command("mtz2cif")(mtz2cif.mtz2cif)
 
 
 def _print_version(wanted: bool) -> None:

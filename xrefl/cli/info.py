@@ -15,12 +15,18 @@ if TYPE_CHECKING:
 __all__ = ["info"]
 
 _LARGE = 2**28
+_STATED = {"title": "title", "entry_id": "entry", "block": "block"}
 
 
 def info(
-    file: Annotated[Path | None, typer.Argument(help="An MTZ file, gzipped or not.")] = None,
+    file: Annotated[
+        Path | None, typer.Argument(help="An MTZ, CIF or SHELX hkl file; also gzipped.")
+    ] = None,
     example: Annotated[
         str | None, typer.Option(help="Show an example or PDB entry instead, such as 5e5z.")
+    ] = None,
+    block: Annotated[
+        str | None, typer.Option(help="The data block of a CIF file; by default the first.")
     ] = None,
 ) -> None:
     """Show the crystal, the data sets and the columns of a reflection file.
@@ -28,14 +34,15 @@ def info(
     Example: xrefl info data.mtz
     """
     from xrefl import tutorial
-    from xrefl.io.mtz.open import open_mtz
+    from xrefl.io.reflections import open_reflections
 
     if (file is None) == (example is None):
         raise typer.BadParameter("give either a FILE or --example NAME")
     path = file if example is None else tutorial.path(example)
     assert path is not None
     large = path.is_file() and path.stat().st_size > _LARGE  # small ones need not wait for dask
-    _show(path, open_mtz(path, chunks={} if large else None))
+    options = {} if block is None else {"block": block}
+    _show(path, open_reflections(path, chunks={} if large else None, **options))
 
 
 def _show(path: Path, ds: xr.Dataset) -> None:
@@ -51,35 +58,31 @@ def _show(path: Path, ds: xr.Dataset) -> None:
         console.print()
         console.print(_dataset_table(ds))
     console.print()
-    console.print(_column_table(column_summary(ds)))
+    summary = column_summary(ds)
+    console.print(_column_table(summary))
+    if (texts := _text_table(summary)) is not None:
+        console.print(texts)
 
 
 def _facts(ds: xr.Dataset) -> list[tuple[str, str]]:
-    from xrefl.crystal.generate import count_reflections
-    from xrefl.hkl.crystal import crystal, is_merged
+    from xrefl.hkl.crystal import is_merged
     from xrefl.hkl.reflections import resolution
 
-    cell, group = crystal(ds)
-    facts = [("title", ds.attrs["title"])] if ds.attrs.get("title") else []
-    facts += [
-        ("space group", f"{group.name} (number {group.number})"),
-        ("unit cell", "  ".join(f"{number:g}" for number in cell.parameters) + "  (Å, degrees)"),
-    ]
+    facts = [(name, str(ds.attrs[key])) for key, name in _STATED.items() if ds.attrs.get(key)]
+    if others := [one for one in ds.encoding.get("blocks", ()) if one != ds.attrs["block"]]:
+        facts.append(("other blocks", ", ".join(others)))
+    facts += [("space group", _spacegroup(ds)), ("unit cell", _cell(ds))]
     if "wavelength" in ds.attrs:
         facts.append(("wavelength", f"{ds.attrs['wavelength']:g} Å"))
     merged = is_merged(ds)
     count = ds.sizes["hkl" if merged else "obs"]
-    if count:
+    if count and "cell" in ds.attrs:
         low, high = resolution(ds)
         facts.append(("resolution", f"{low:.3f} to {high:.3f} Å"))
-    if not merged:
-        facts.append(("observations", f"{count:,}"))
-    elif count:
-        # The margin keeps the reflection at the limit itself.
-        possible = count_reflections(cell, group, high * (1 - 1e-6))
-        facts.append(("reflections", f"{count:,} (the asymmetric unit has {possible:,})"))
+        possible = _possible(ds, high) if merged and "spacegroup" in ds.attrs else ""
     else:
-        facts.append(("reflections", "0"))
+        possible = ""
+    facts.append(("reflections" if merged else "observations", f"{count:,}{possible}"))
     if "batch" in ds.coords:
         first, last = ds["batch"].values[[0, -1]]
         phi = ds["batch_phi_start"].values[0], ds["batch_phi_end"].values[-1]
@@ -93,6 +96,30 @@ def _facts(ds: xr.Dataset) -> list[tuple[str, str]]:
     return facts
 
 
+def _spacegroup(ds: xr.Dataset) -> str:
+    from xrefl.crystal.spacegroup import SpaceGroup
+
+    if "spacegroup" not in ds.attrs:
+        return "not stated"
+    group = SpaceGroup(ds.attrs["spacegroup"])
+    return f"{group.name} (number {group.number})"
+
+
+def _cell(ds: xr.Dataset) -> str:
+    if "cell" not in ds.attrs:
+        return "not stated"
+    return "  ".join(f"{number:g}" for number in ds.attrs["cell"]) + "  (Å, degrees)"
+
+
+def _possible(ds: xr.Dataset, high: float) -> str:
+    from xrefl.crystal.generate import count_reflections
+    from xrefl.hkl.crystal import crystal
+
+    # The margin keeps the reflection at the limit itself.
+    possible = count_reflections(*crystal(ds), high * (1 - 1e-6))
+    return f" (the asymmetric unit has {possible:,})"
+
+
 def _dataset_table(ds: xr.Dataset) -> Table:
     from xrefl.hkl.datasets import datasets_of
 
@@ -104,19 +131,33 @@ def _dataset_table(ds: xr.Dataset) -> Table:
 
 
 def _column_table(summary: pd.DataFrame) -> Table:
-    table = _table("column", "type", "set", "min", "max", "mean", "missing")
-    for column in table.columns[3:]:
+    """Return a table of the columns of numbers, with their data sets where there are some."""
+    with_sets = bool((summary["dataset_id"] != "").any())
+    names = ["column", "type", *(["set"] if with_sets else []), "min", "max", "mean", "missing"]
+    table = _table(*names)
+    for column in table.columns[-4:]:
         column.justify = "right"
-    for label, row in summary.iterrows():
+    for label, row in summary[summary["values"] == ""].iterrows():
         numbers = (float(row[name]) for name in ("min", "max", "mean"))
         _add_row(
             table,
             str(label),
             str(row["type"]),
-            str(row["dataset_id"]),
+            *([str(row["dataset_id"])] if with_sets else []),
             *("" if number != number else f"{number:.6g}" for number in numbers),
             f"{row['missing']:,}" if row["missing"] else "",
         )
+    return table
+
+
+def _text_table(summary: pd.DataFrame) -> Table | None:
+    """Return a table of the columns of text, None where there are none."""
+    texts = summary[summary["values"] != ""]
+    if texts.empty:
+        return None
+    table = _table("column", "values (and how many rows have them)")
+    for label, row in texts.iterrows():
+        _add_row(table, str(label), str(row["values"]))
     return table
 
 

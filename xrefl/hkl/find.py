@@ -48,7 +48,8 @@ def free_flag(ds: xr.Dataset) -> xr.DataArray:
     """Return the column that marks the free set, and say which of its values does.
 
     The column is the first of type I (or of no type) whose label is one of those in use:
-    FREE, RFREE, FREER, FreeR_flag, R-free-flags and the like.
+    FREE, RFREE, FREER, FreeR_flag, R-free-flags, pdbx_r_free_flag and the like. Where there is
+    none, it is the text column ``status`` of a CIF file, in which "f" marks the free set.
 
     Which value marks the free set differs between programs, so it is read from the values. With
     two values it is the rarer one (Phenix has 1, converted PDB files often 0); with
@@ -69,12 +70,19 @@ def free_flag(ds: xr.Dataset) -> xr.DataArray:
     ('FREE', 0, '22 of 367 flags are 0, the others 1; the smaller set is the free one')
     """
     for name, column in ds.data_vars.items():
+        if column.dtype.kind not in "fiub":
+            continue
         plain = "".join(letter for letter in str(name).upper() if letter.isalnum())
         if plain in _FREE_FLAG_LABELS and column.attrs.get("mtz_type", "I") == "I":
             return column if column.chunks is not None else column.assign_attrs(_convention(column))
+    status = ds.data_vars.get("status")
+    if status is not None and status.dtype.kind in "UTO":
+        reason = 'status "f" is the free set, after the PDBx/mmCIF dictionary'
+        return status.assign_attrs(free_value="f", free_value_reason=reason)
     raise MissingColumnError(
         "no column of free flags: none of type I is called FREE, RFREE, FREER, FreeR_flag or "
-        f"R-free-flags; the columns are {', '.join(map(str, ds.data_vars))}"
+        "R-free-flags, and none of text is called status; the columns are "
+        f"{', '.join(map(str, ds.data_vars))}"
     )
 
 

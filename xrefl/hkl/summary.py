@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import xarray as xr
+from numpy.typing import NDArray
 
 from xrefl.hkl.blocks import row_blocks
 from xrefl.hkl.crystal import reflection_dim
 
 __all__ = ["column_summary"]
+
+_MOST_LISTED = 6
 
 
 def column_summary(ds: xr.Dataset) -> pd.DataFrame:
@@ -26,7 +32,8 @@ def column_summary(ds: xr.Dataset) -> pd.DataFrame:
     -------
     pandas.DataFrame
         One row for each column, Miller indices first, with the columns ``type``, ``holds`` (what
-        the type stands for), ``dataset_id``, ``min``, ``max``, ``mean`` and ``missing``.
+        the type stands for), ``dataset_id``, ``min``, ``max``, ``mean``, ``missing`` and
+        ``values`` (of text: the most frequent ones and how often they occur).
 
     Examples
     --------
@@ -43,26 +50,61 @@ def column_summary(ds: xr.Dataset) -> pd.DataFrame:
         "l",
         *(str(name) for name, var in ds.data_vars.items() if var.dims == (dim,)),
     ]
-    minimum = np.full(len(names), np.nan)
-    maximum, total = minimum.copy(), np.zeros(len(names))
-    present = np.zeros(len(names), int)
+    accounts = [_Text() if ds[name].dtype.kind in "UOT" else _Numbers() for name in names]
     for block in row_blocks([ds[name].variable for name in names], ds.sizes[dim]):
-        for i, values in enumerate(block):
-            minimum[i] = np.fmin(minimum[i], np.fmin.reduce(values))
-            maximum[i] = np.fmax(maximum[i], np.fmax.reduce(values))
-            total[i] += np.nansum(values, dtype=np.float64)
-            present[i] += np.count_nonzero(values == values)
-    mean = np.divide(total, present, out=np.full(len(names), np.nan), where=present > 0)
+        for account, values in zip(accounts, block, strict=True):
+            account.add(values)
     attrs = [ds[name].attrs for name in names]
     return pd.DataFrame(
         {
             "type": [one.get("mtz_type", "") for one in attrs],
             "holds": [one.get("long_name", "") for one in attrs],
             "dataset_id": [one.get("dataset_id", "") for one in attrs],
-            "min": minimum,
-            "max": maximum,
-            "mean": mean,
-            "missing": ds.sizes[dim] - present,
+            "min": [one.minimum for one in accounts],
+            "max": [one.maximum for one in accounts],
+            "mean": [one.total / one.present if one.present else np.nan for one in accounts],
+            "missing": [ds.sizes[dim] - one.present for one in accounts],
+            "values": [one.values for one in accounts],
         },
         index=[name.upper() if name in "hkl" else name for name in names],
     )
+
+
+class _Numbers:
+    """What has been seen of a column of numbers."""
+
+    values = ""
+
+    def __init__(self) -> None:
+        self.minimum = self.maximum = np.nan
+        self.total = 0.0
+        self.present = 0
+
+    def add(self, values: NDArray[Any]) -> None:
+        if values.size:
+            self.minimum = np.fmin(self.minimum, np.fmin.reduce(values))
+            self.maximum = np.fmax(self.maximum, np.fmax.reduce(values))
+        self.total += float(np.nansum(values, dtype=np.float64))
+        self.present += int(np.count_nonzero(values == values))
+
+
+class _Text:
+    """What has been seen of a column of text; CIF files have "?" or "." for a missing value."""
+
+    minimum = maximum = total = np.nan
+
+    def __init__(self) -> None:
+        self._counts: Counter[Any] = Counter()
+
+    def add(self, values: NDArray[Any]) -> None:
+        found, counts = np.unique(values, return_counts=True)
+        self._counts.update(dict(zip(found.tolist(), counts.tolist(), strict=True)))
+
+    @property
+    def present(self) -> int:
+        return self._counts.total() - self._counts["?"] - self._counts["."]
+
+    @property
+    def values(self) -> str:
+        listed = [f"{value} ({count:,})" for value, count in self._counts.most_common(_MOST_LISTED)]
+        return ", ".join(listed + ["..."] * (len(self._counts) > _MOST_LISTED))

@@ -1,0 +1,1 @@
+"""The CIF language: documents, tables, and formatting."""

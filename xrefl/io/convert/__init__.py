@@ -1,0 +1,1 @@
+"""MTZ files from CIF files, and CIF files from MTZ files."""

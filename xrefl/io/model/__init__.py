@@ -1,0 +1,1 @@
+"""Atomic models: PDB, mmCIF and small-molecule CIF."""

@@ -1,0 +1,1 @@
+"""Reflections in CIF files, macromolecular and small-molecule."""
