@@ -179,15 +179,14 @@ def _seen(text, p, end, word):  # type: ignore[no-untyped-def]
 
 @kernel
 def survey(  # type: ignore[no-untyped-def]
-    first, last, text, edges, alone, final, counts, ends, statuses, seen, widths
+    first, last, text, edges, alone, final, ncol, counts, ends, statuses, seen, widths
 ):
     """Count and describe the values of slices of the text.
 
-    Slices go from edge to edge, and each is taken to begin outside of text fields. Columns
-    are counted from the first value of a slice. A text field that begins in a slice has to end
-    in it, unless the slice is alone.
+    Slices go from edge to edge, and each is taken to begin outside of text fields. A text field
+    that begins in a slice has to end in it, unless the slice is alone. Columns are counted from
+    the first value of a slice; `seen` and `widths` have a row for each slice.
     """
-    ncol = seen.shape[1]
     for s in range(first, last):
         p, stop = edges[s], edges[s + 1]
         limit = text.size if alone else stop

@@ -20,6 +20,7 @@ WINDOW_BYTES = 2**25
 SLICES_AT_ONCE = 64
 _COLUMNS_AT_ONCE = 2**18
 _LINE_LENGTH = 2**16
+_CACHE_LINE = 64
 
 
 def survey(text: CifText, start: int, ncol: int) -> tuple[LargeBody, int]:
@@ -116,20 +117,22 @@ class _Survey:
 
         count = len(edges) - 1
         counts, ends, statuses = (np.zeros(count, np.int64) for _ in range(3))
-        seen = np.zeros((count, self._ncol), np.uint8)
-        widths = np.zeros((count, self._ncol), np.int64)
+        # Threads write to the rows for every value: these must not share a line of the cache.
+        room = self._ncol + _CACHE_LINE
+        seen = np.zeros((count, room), np.uint8)
+        widths = np.zeros((count, room), np.int64)
         final = self._base + self._window.size == self._text.size
         over_rows(
             _kernels.survey,
             count,
-            *(self._window, edges, alone, final, counts, ends, statuses, seen, widths),
+            *(self._window, edges, alone, final, self._ncol, counts, ends, statuses, seen, widths),
             min_rows=2,
         )
         status = _kernels.STOPPED
         for i in range(count):
             phase = self._values[-1] % self._ncol
-            self._seen |= np.roll(seen[i], phase)
-            np.maximum(self._widths, np.roll(widths[i], phase), out=self._widths)
+            self._seen |= np.roll(seen[i, : self._ncol], phase)
+            np.maximum(self._widths, np.roll(widths[i, : self._ncol], phase), out=self._widths)
             status = int(statuses[i])
             end = int(ends[i]) if alone or status != _kernels.STOPPED else int(edges[i + 1])
             self._values.append(self._values[-1] + int(counts[i]))
