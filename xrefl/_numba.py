@@ -15,8 +15,22 @@ from typing import Any
 
 import numba
 
-kernel: Any = numba.njit(nogil=True, cache=True, error_model="numpy")
+_njit: Any = numba.njit
+
+kernel: Any = _njit(nogil=True, cache=True, error_model="numpy")
 """Decorator of a kernel: called as ``kernel(start, stop, *arrays)``."""
 
-helper: Any = numba.njit(nogil=True, cache=True, error_model="numpy", inline="never")
+helper: Any = _njit(nogil=True, cache=True, error_model="numpy", inline="never")
 """Decorator of a small function that kernels call."""
+
+# Kernels that hand arrays to helpers many times for each row: numba counts references to an array
+# at every such call, which took fifteen times as long as the work on a value of a CIF. Without its
+# runtime (_nrt) nothing is counted, and nothing can be allocated.
+lean_kernel: Any = _njit(nogil=True, cache=True, error_model="numpy", _nrt=False)
+"""Decorator of a kernel that makes no arrays, and whose helpers are lean as well."""
+
+lean_helper: Any = _njit(error_model="numpy", _nrt=False)
+"""Decorator of a function that lean kernels call."""
+
+lean_inline: Any = _njit(error_model="numpy", _nrt=False, forceinline=True)
+"""Decorator of a function that becomes part of the lean kernels that call it."""

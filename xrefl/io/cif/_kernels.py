@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from xrefl._numba import lean_helper, lean_inline, lean_kernel
 from xrefl.io.cif._number_kernels import EXACT, INEXACT, NONE, POWERS, WHOLE, number, short_number
 from xrefl.io.cif._words import (
     BYTE,
@@ -15,9 +16,6 @@ from xrefl.io.cif._words import (
     SPACES,
     ZEROS,
     blanks,
-    called,
-    inlined,
-    kernel,
     load,
     others,
     places,
@@ -42,7 +40,7 @@ _LOOP, _STOP, _DATA, _SAVE = (
 )  # "_" is 0x7f once letters are made small
 
 
-@inlined
+@lean_inline
 def _token_end(text, p):  # type: ignore[no-untyped-def]
     """Return the first byte from ``p`` on that is a space or a control character."""
     while True:
@@ -53,7 +51,7 @@ def _token_end(text, p):  # type: ignore[no-untyped-def]
         p += 8
 
 
-@inlined
+@lean_inline
 def _quick(text, p):  # type: ignore[no-untyped-def]
     """Return begin, end and word of a plain value that follows after at most one space.
 
@@ -78,7 +76,7 @@ def _quick(text, p):  # type: ignore[no-untyped-def]
     return -1, 0, SPACES
 
 
-@called
+@lean_helper
 def _to_token(text, p):  # type: ignore[no-untyped-def]
     """Return where the next token begins, or the end; -1 - place of what is neither."""
     size = text.size
@@ -101,7 +99,7 @@ def _to_token(text, p):  # type: ignore[no-untyped-def]
     return p
 
 
-@inlined
+@lean_inline
 def _is_keyword(text, p, end):  # type: ignore[no-untyped-def]
     c = text[p] | 32
     if (c != 100 and c != 108 and c != 115 and c != 103) or end - p < 5:
@@ -119,7 +117,7 @@ def _is_keyword(text, p, end):  # type: ignore[no-untyped-def]
     return word in (_DATA, _SAVE) or (end - p == 5 and word in (_LOOP, _STOP))
 
 
-@called
+@lean_helper
 def _delimited(text, p, limit, final):  # type: ignore[no-untyped-def]
     """Return status, kind and end of a token that may be more than a plain value."""
     c = text[p]
@@ -150,7 +148,7 @@ def _delimited(text, p, limit, final):  # type: ignore[no-untyped-def]
     return (UNFINISHED if end == size and not final else STOPPED), _PLAIN, end
 
 
-@inlined
+@lean_inline
 def _seen(text, p, end, word):  # type: ignore[no-untyped-def]
     """Return what a plain value is."""
     count = end - p
@@ -177,7 +175,7 @@ def _seen(text, p, end, word):  # type: ignore[no-untyped-def]
     return TEXT if kind == NONE else INTEGER if kind == WHOLE else NUMBER
 
 
-@kernel
+@lean_kernel
 def survey(  # type: ignore[no-untyped-def]
     first, last, text, edges, alone, final, ncol, counts, ends, statuses, seen, widths
 ):
@@ -233,7 +231,7 @@ def survey(  # type: ignore[no-untyped-def]
         counts[s], ends[s], statuses[s] = count, p, status
 
 
-@kernel
+@lean_kernel
 def read(  # type: ignore[no-untyped-def]
     text,
     p,

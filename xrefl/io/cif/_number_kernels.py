@@ -7,13 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from xrefl._numba import lean_helper, lean_inline
 from xrefl.io.cif._words import (
     BYTE,
     EIGHT,
     ONE,
     ZEROS,
-    called,
-    inlined,
     leading_zeros,
     others,
     trailing_zeros,
@@ -54,7 +53,7 @@ def _powers_of_five() -> Any:
 _FIVES = _powers_of_five()
 
 
-@inlined
+@lean_inline
 def short_number(word, count):  # type: ignore[no-untyped-def]
     """Return kind, digits, how many of them are behind the point, and whether a minus is there.
 
@@ -85,7 +84,7 @@ def short_number(word, count):  # type: ignore[no-untyped-def]
     return (EXACT if other else WHOLE), np.int64(off), places, minus
 
 
-@inlined
+@lean_inline
 def _product(a, b):  # type: ignore[no-untyped-def]
     """Return the upper and the lower half of a product."""
     a0, a1, b0, b1 = a & _HALF, a >> _32, b & _HALF, b >> _32
@@ -94,7 +93,7 @@ def _product(a, b):  # type: ignore[no-untyped-def]
     return a1 * b1 + (middle >> _32) + (other >> _32), a * b
 
 
-@called
+@lean_helper
 def _scaled(mantissa, exponent):  # type: ignore[no-untyped-def]
     """Return mantissa times ten to the exponent, rounded once, and whether that could be done.
 
@@ -129,7 +128,7 @@ def _scaled(mantissa, exponent):  # type: ignore[no-untyped-def]
     return math.ldexp(np.float64(np.int64(rounded)), power), True
 
 
-@called
+@lean_helper
 def number(text, p, end):  # type: ignore[no-untyped-def]
     """Return the kind of number that a token is, and its value where that is exact.
 

@@ -1,4 +1,4 @@
-"""How the kernels of this package are compiled, and words of eight bytes of text.
+"""Words of eight bytes of text, for kernels.
 
 A word has its first byte in the lowest bits; bytes behind the end of the text are spaces.
 
@@ -15,12 +15,8 @@ import numpy as np
 from llvmlite import ir  # type: ignore[import-untyped]
 from numba import types
 
-# References to arrays are not counted, which would be done at every use and take ten times as long
-# as the work. It means that kernels cannot make arrays.
-_njit: Any = numba.njit
-kernel: Any = _njit(nogil=True, cache=True, error_model="numpy", _nrt=False)
-called: Any = _njit(error_model="numpy", _nrt=False)
-inlined: Any = _njit(error_model="numpy", _nrt=False, forceinline=True)
+from xrefl._numba import lean_inline
+
 _intrinsic: Any = numba.extending.intrinsic
 
 ZEROS = np.uint64(0x3030303030303030)
@@ -64,7 +60,7 @@ def load(context, text, p):  # type: ignore[no-untyped-def]
     return types.uint64(text, types.int64), generate
 
 
-@inlined
+@lean_inline
 def word_at(text, p):  # type: ignore[no-untyped-def]
     if p + 8 <= text.size:
         return load(text, p)
@@ -74,19 +70,19 @@ def word_at(text, p):  # type: ignore[no-untyped-def]
     return word
 
 
-@inlined
+@lean_inline
 def blanks(word):  # type: ignore[no-untyped-def]
     """Return the high bit of each byte that is a space or a control character."""
     return ~(((word & _LOW) + _ABOVE_SPACE) | word) & _HIGH
 
 
-@inlined
+@lean_inline
 def others(off):  # type: ignore[no-untyped-def]
     """Return the high bit of each byte that is not 0 to 9."""
     return (((off & _LOW) + _ABOVE_NINE) | off) & _HIGH
 
 
-@inlined
+@lean_inline
 def places(bits):  # type: ignore[no-untyped-def]
     """Return the number of bytes below the lowest one with a bit."""
     return np.int64(trailing_zeros(bits)) >> 3
