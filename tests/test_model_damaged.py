@@ -133,3 +133,64 @@ def test_a_truncated_gzip_is_refused(tmp_path: object) -> None:
     data = gzip.compress(_head("5e5z.pdb", 24))
     with pytest.raises(FormatError, match="gzip stream is damaged or cut"):
         open_model(data[:-20])
+
+
+CELL = "CRYST1   30.000   40.000   50.000  90.00  90.00  90.00 P 1           1\n"
+ATOM = "ATOM      1  N   ALA A   1      11.000  22.000  33.000  1.00 20.00           N\n"
+
+
+def test_copies_that_are_not_made() -> None:
+    matrix = "MTRIX1   2 -1.000000  0.000000  0.000000       30.00000    {}\n"
+    with pytest.warns(FormatWarning, match=r"line 2: 1 copies .* \(MTRIX\) are not in the file"):
+        open_model((CELL + matrix.format(" ") + ATOM).encode())
+    assert open_model((CELL + matrix.format("1") + ATOM).encode()).sizes["atom"] == 1
+
+
+@pytest.mark.parametrize("occupancy", ["7.00", "-.50"])
+def test_occupancies_that_cannot_be(occupancy: str) -> None:
+    with pytest.warns(FormatWarning, match=r"the occupancy of .* should be between 0 and 1"):
+        open_model((CELL + ATOM.replace(" 1.00 ", f" {occupancy} ")).encode())
+
+
+def test_beginnings() -> None:
+    assert open_model(b"\xef\xbb\xbf" + (CELL + ATOM).encode()).attrs["spacegroup"] == "P 1"
+    none = "CRYST1    0.000    0.000    0.000  90.00  90.00  90.00 P 1           1\n"
+    with pytest.warns(FormatWarning, match="the cell of CRYST1 is none"):
+        assert "cell" not in open_model((none + ATOM).encode()).attrs
+
+
+def test_many_anisotropic_atoms() -> None:
+    """Tens of thousands of labels are looked up at once, not one by one."""
+    count = 20_000
+    lengths = "".join(f"_cell_length_{axis} 100\n" for axis in "abc")
+    atoms = "".join(f"C{i} {i / count} 0.5 0.25\n" for i in range(count))
+    tensors = "".join(f"C{i} .01 .02 .03 0 0 {i}e-6\n" for i in reversed(range(count)))
+    names = " ".join(f"_atom_site_aniso_U_{ij}" for ij in ("11", "22", "33", "12", "13", "23"))
+    text = (
+        f"data_a\n{lengths}_space_group_IT_number 1\nloop_ _atom_site_label _atom_site_fract_x "
+        f"_atom_site_fract_y _atom_site_fract_z\n{atoms}"
+        f"loop_ _atom_site_aniso_label {names}\n{tensors}"
+    )
+    model = open_model(text.encode())
+    np.testing.assert_allclose(model.u_aniso.values[:, 5], np.arange(count) * 1e-6, atol=1e-15)
+
+
+def test_exact_special_position_called_general() -> None:
+    lengths = "".join(f"_cell_length_{axis} 10\n" for axis in "abc")
+    text = (
+        f"data_a\n{lengths}_space_group_IT_number 221\nloop_ _atom_site_label _atom_site_fract_x "
+        "_atom_site_fract_y _atom_site_fract_z _atom_site_site_symmetry_order\nC1 0 0 0 1\n"
+    )
+    with pytest.warns(FormatWarning, match="would be occupied 48 times"):
+        open_model(text.encode())
+
+
+def test_identifiers_of_either_kind() -> None:
+    tags = "group_PDB id type_symbol label_atom_id label_comp_id label_asym_id label_seq_id"
+    tags += " auth_seq_id auth_asym_id auth_comp_id Cartn_x Cartn_y Cartn_z"
+    loop = "".join(f"_atom_site.{tag}\n" for tag in tags.split())
+    rows = "ATOM 1 C CA ALA A 7 ? ? ? 1 2 3\nATOM 2 C CB ALA A 7 8 B GLY 1 2 3\n"
+    model = open_model(f"data_a\nloop_\n{loop}{rows}".encode())
+    assert model.seqnum.values.tolist() == [7, 8]
+    assert model.chain.values.tolist() == ["A", "B"]
+    assert model.resname.values.tolist() == ["ALA", "GLY"]

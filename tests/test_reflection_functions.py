@@ -253,3 +253,18 @@ def test_resolution_leaves_out_the_origin():
     assert low == high == pytest.approx(float(ds.xtal.d()[1]))
     with pytest.raises(MillerIndexError, match="no reflections"):
         _ = ds.isel(obs=[0]).xtal.resolution
+
+
+def test_summary_of_text():
+    from xrefl.hkl.summary import column_summary
+
+    texts = np.array(["o", None, "f", "o", "?", np.nan], object)
+    ds = xr.Dataset(
+        {"status": ("obs", texts), "own": ("obs", [f"id{i}" for i in range(6)])},
+        coords={name: ("obs", np.arange(6)) for name in "hkl"},
+    )
+    summary = column_summary(ds)
+    assert summary.loc["status", "values"] == "o (2), f (1)"
+    assert summary.loc["status", "missing"] == 3
+    many = xr.concat([ds.assign(own=ds.own + f"/{i}") for i in range(200)], dim="obs")
+    assert column_summary(many).loc["own", "values"] == "more than 1,000 different texts"

@@ -417,3 +417,41 @@ def test_merged_is_needed():
     ds = xr.open_dataset(cif(CRYSTAL, MERGED)).drop_vars(["hkl", "h", "k", "l"])
     with pytest.raises(NotMergedError):
         ds.xtal.d()
+
+
+SHELX = b"   1   0   0 1234.56    0.74   1\n   0   0   0    0.00    0.00   0\n"
+
+
+@pytest.mark.parametrize(
+    "content", [SHELX, b"1\t0\t0\t1.5\t0.5\n", b"\n1 0 0 15.0 0.5\n", b"\xef\xbb\xbf" + SHELX]
+)
+def test_shelx_files_by_content(content):
+    assert xrefl.open_reflections(content).sizes == {"obs": 1}
+    assert xrefl.open_reflections(content, chunks={"obs": 1}).h.chunks == ((1,),)
+
+
+@pytest.mark.parametrize("start", [b"1", b"1 ", b" ", b"-", b"#\n", b"\n"])
+def test_guessing_takes_no_time(start):
+    with pytest.raises(FormatError):
+        xrefl.open_reflections(start * 65_536 + b"x\n")
+
+
+def test_shelx_text_does_not_hide_a_damaged_table():
+    text = f"_shelx_hkl_file\n;\n{SHELX.decode()};\n"
+    content = cif(CRYSTAL, MERGED.replace("0 1 2 f", "0 x 2 f"), text)
+    with pytest.raises(FormatError, match="line 19"):
+        xrefl.open_reflections(content)
+    both = cif(CRYSTAL, MERGED, text)
+    assert xrefl.open_reflections(both).sizes == {"hkl": 3}
+    assert next(iter(xrefl.open_reflections(both, hklf=3).data_vars)) == "F_meas"
+    journal = cif(CRYSTAL, text.replace("_shelx_hkl_file", "_iucr_refine_reflections_details"))
+    assert xrefl.open_reflections(journal).sizes == {"obs": 1}
+
+
+def test_options_that_a_format_does_not_have(example):
+    with pytest.raises(FormatError, match=r"5e5z\.mtz: an MTZ file has no data blocks"):
+        xrefl.open_reflections(example, block="a")
+    with pytest.raises(FormatError, match=r"bad\.mtz: the file has only"):
+        named = io.BytesIO(b"MTZ \0\0")
+        named.name = "bad.mtz"
+        xrefl.open_reflections(named)

@@ -16,6 +16,7 @@ from xrefl.hkl.crystal import reflection_dim
 __all__ = ["column_summary"]
 
 _MOST_LISTED = 6
+_MOST_COUNTED = 1000
 
 
 def column_summary(ds: xr.Dataset) -> pd.DataFrame:
@@ -33,7 +34,7 @@ def column_summary(ds: xr.Dataset) -> pd.DataFrame:
     pandas.DataFrame
         One row for each column, Miller indices first, with the columns ``type``, ``holds`` (what
         the type stands for), ``dataset_id``, ``min``, ``max``, ``mean``, ``missing`` and
-        ``values`` (of text: the most frequent ones and how often they occur).
+        ``values`` (of text: the most frequent ones, and how many rows have them).
 
     Examples
     --------
@@ -95,16 +96,20 @@ class _Text:
 
     def __init__(self) -> None:
         self._counts: Counter[Any] = Counter()
+        self._many = False
+        self.present = 0
 
     def add(self, values: NDArray[Any]) -> None:
-        found, counts = np.unique(values, return_counts=True)
-        self._counts.update(dict(zip(found.tolist(), counts.tolist(), strict=True)))
-
-    @property
-    def present(self) -> int:
-        return self._counts.total() - self._counts["?"] - self._counts["."]
+        texts = values[~(pd.isna(values) | np.isin(values, ("?", ".")))].astype(str)
+        self.present += len(texts)
+        if not self._many:
+            found, counts = np.unique(texts, return_counts=True)
+            self._counts.update(dict(zip(found.tolist(), counts.tolist(), strict=True)))
+            self._many = len(self._counts) > _MOST_COUNTED
 
     @property
     def values(self) -> str:
+        if self._many:
+            return f"more than {_MOST_COUNTED:,} different texts"
         listed = [f"{value} ({count:,})" for value, count in self._counts.most_common(_MOST_LISTED)]
         return ", ".join(listed + ["..."] * (len(self._counts) > _MOST_LISTED))

@@ -6,8 +6,10 @@ import re
 
 __all__ = ["looks_like_cif", "looks_like_shelx_hkl"]
 
-_CIF = re.compile(rb"(?:\xef\xbb\xbf)?(?:\s|#[^\r\n]*(?:[\r\n]|\Z))*(?P<first>data_|\Z)", re.I)
-_HKL = re.compile(rb"\s*(?:[ ]*[-+]?\d+){3}[ ]*[-+.\d]+[ ]*[-+.\d]*")
+_CIF = re.compile(rb"(?:\s|#[^\r\n]*(?:[\r\n]|\Z))*+(?P<first>data_|\Z)", re.IGNORECASE)
+_NUMBERS = re.compile(rb"[ \t]*+[-+]?\d[-+.\deEdD \t]*+")
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_LONGEST_LINE = 100
 
 
 def looks_like_cif(head: bytes) -> bool:
@@ -15,10 +17,11 @@ def looks_like_cif(head: bytes) -> bool:
 
     A beginning that is nothing but comments may be one of a CIF.
     """
-    match = _CIF.match(head)
+    match = _CIF.match(head.removeprefix(_BYTE_ORDER_MARK))
     return match is not None and (bool(match["first"]) or b"#" in head)
 
 
 def looks_like_shelx_hkl(head: bytes) -> bool:
-    """Tell whether the first line holds three integers and one or two more numbers."""
-    return _HKL.fullmatch(head.lstrip().split(b"\n", 1)[0].rstrip()) is not None
+    """Tell whether the first line that is not blank begins with a digit and has numbers only."""
+    line = re.split(rb"[\r\n]", head.removeprefix(_BYTE_ORDER_MARK).lstrip(b"\r\n"), maxsplit=1)[0]
+    return len(line) <= _LONGEST_LINE and _NUMBERS.fullmatch(line) is not None

@@ -9,15 +9,20 @@ from typing import IO, Any
 import xarray as xr
 
 from xrefl.errors import FormatError
+from xrefl.io.chunks import chunked
 from xrefl.io.cif.document import read_cif
 from xrefl.io.guess import looks_like_cif, looks_like_shelx_hkl
 from xrefl.io.mtz.open import open_mtz
 from xrefl.io.mtz.records import MAGIC
 from xrefl.io.refln_cif.open import open_refln_cif
+from xrefl.io.refln_cif.tables import tables
+from xrefl.io.shelx.embedded import has_embedded
 from xrefl.io.shelx.open import open_shelx_hkl
-from xrefl.io.source import as_source
+from xrefl.io.source import as_source, as_stream
 
 __all__ = ["open_reflections"]
+
+_OF_SHELX = frozenset({"hklf", "cell", "spacegroup", "wavelength", "merged"})
 
 
 def open_reflections(
@@ -37,7 +42,8 @@ def open_reflections(
         As in `xrefl.open_mtz`. SHELX files are read at once.
     **options
         Passed to the reader of the format: `xrefl.open_mtz`, `xrefl.open_refln_cif` or
-        `xrefl.open_shelx_hkl`, which describe the Dataset as well.
+        `xrefl.open_shelx_hkl`, which describe the Dataset as well. Options of the last, such as
+        ``hklf``, choose the text of a SHELX file in a CIF that has tables as well.
 
     Raises
     ------
@@ -54,15 +60,19 @@ def open_reflections(
     (71, 'P -1')
     """
     source = as_source(path)
-    content: Any = path if isinstance(path, (str, os.PathLike)) else source.read(0, source.size)
+    content: Any = path if isinstance(path, (str, os.PathLike)) else as_stream(source)
     head = source.read(0, 2**16)
     if head.startswith(MAGIC):
+        if options.pop("block", None) is not None:
+            raise FormatError(f"{source.name}: an MTZ file has no data blocks; leave block out")
         return open_mtz(content, chunks=chunks, **options)
     if looks_like_cif(head):
+        if options.keys() & _OF_SHELX:
+            return _in_memory(open_shelx_hkl(content, **options), chunks)
         try:
             return open_refln_cif(content, chunks=chunks, **options)
         except FormatError:
-            if not _has_shelx_hkl(content):
+            if not _has_only_shelx_hkl(content):
                 raise
             return _in_memory(open_shelx_hkl(content, **options), chunks)
     if looks_like_shelx_hkl(head):
@@ -73,10 +83,14 @@ def open_reflections(
     )
 
 
-def _has_shelx_hkl(content: Any) -> bool:
-    blocks = read_cif(content).blocks
-    return any(block.text("_shelx_hkl_file") is not None for block in blocks)
+def _has_only_shelx_hkl(content: Any) -> bool:
+    """Tell whether a CIF has the text of a SHELX file, and no table, however damaged."""
+    try:
+        document = read_cif(content)
+        return next(tables(document), None) is None and any(map(has_embedded, document))
+    except FormatError:
+        return False
 
 
-def _in_memory(ds: xr.Dataset, chunks: object) -> xr.Dataset:
-    return ds if chunks is None else ds.chunk(chunks)  # type: ignore[arg-type]
+def _in_memory(ds: xr.Dataset, chunks: int | Mapping[str, int] | str | None) -> xr.Dataset:
+    return ds if chunks is None else chunked(ds, chunks)

@@ -7,6 +7,7 @@ serves threads, processes and cluster workers alike.
 from __future__ import annotations
 
 import gzip
+import io
 import os
 import uuid
 import zlib
@@ -19,7 +20,7 @@ from numpy.typing import NDArray
 
 from xrefl.errors import FormatError
 
-__all__ = ["FileSource", "MemorySource", "Source", "as_source", "peek"]
+__all__ = ["FileSource", "MemorySource", "Source", "as_source", "as_stream", "peek"]
 
 _GZIP_MAGIC = b"\x1f\x8b"
 
@@ -170,6 +171,17 @@ def as_source(obj: object) -> Source:
     else:
         raise TypeError(f"expected a path, bytes or a binary file object, not {type(obj).__name__}")
     return MemorySource(_gunzip(data, name) if data[:2] == _GZIP_MAGIC else data, name)
+
+
+def as_stream(source: Source) -> IO[bytes]:
+    """Return what a source has as a file object, which keeps its name for messages."""
+    stream = _NamedStream(source.read(0, source.size))
+    stream.name = source.name
+    return stream
+
+
+class _NamedStream(io.BytesIO):
+    name: str
 
 
 def peek(obj: object, count: int) -> bytes:

@@ -156,7 +156,7 @@ def _site_symmetry_order(model: Model, columns: Mapping[str, NDArray[Any]]) -> N
                 "place; the latter is used"
             )
         order = np.where(known, stated, order).astype(np.int16)
-        near = np.where(known, order, near)
+        near = np.where(known & (stated > 1), order, near)
     _warn_of_overlaps(model, columns, order, near)
     return order
 
@@ -168,7 +168,8 @@ def _warn_of_overlaps(
     near: NDArray[np.int16],
 ) -> None:
     divisor = order if model.chemical_occupancy else np.ones_like(order)
-    over = np.flatnonzero((columns["occupancy"] - _ROUNDING) * near > divisor)
+    _warn_of_impossible(model, columns)
+    over = np.flatnonzero(((columns["occupancy"] - _ROUNDING) * near > divisor) & (near > 1))
     if not over.size:
         return
     row = over[0]
@@ -186,6 +187,16 @@ def _warn_of_overlaps(
             "site_symmetry_order)"
         )
     _warn(message)
+
+
+def _warn_of_impossible(model: Model, columns: Mapping[str, NDArray[Any]]) -> None:
+    occupancy = columns["occupancy"]
+    wrong = np.flatnonzero((occupancy < 0) | (occupancy > 1 + _ROUNDING))
+    if wrong.size:
+        _warn(
+            f"{model.source}: the occupancy of {names_of(columns, wrong)} is "
+            f"{occupancy[wrong[0]]:g}, but should be between 0 and 1; read as it is"
+        )
 
 
 def _warn(message: str) -> None:

@@ -59,8 +59,10 @@ def is_macromolecular(table: CifTable) -> bool:
 def read_mmcif(block: CifBlock, table: CifTable, source: str) -> Model:
     """Return the model of a block's table ``_atom_site``."""
     where = table.where
+    _warn_of_left_out(block, table)
     cell = cell_of(block)
     found = read_columns(table, _WANTED)
+    _fill_from_labels(table, found)
     found.setdefault("name", np.full(table.nrow, ""))
     xyz = _coordinates(table, found, cell, where)
     for name in _TEXT:
@@ -100,6 +102,35 @@ def read_mmcif(block: CifBlock, table: CifTable, source: str) -> Model:
             "wavelength": block_wavelength(block),
         },
     )
+
+
+def _fill_from_labels(table: CifTable, found: dict[str, NDArray[Any]]) -> None:
+    """Take the identifiers of the other kind where the preferred ones have no value."""
+    for name, (dtype, tags) in _WANTED.items():
+        if name not in found or (other := table.find(*tags[2:])) is None:
+            continue
+        values = found[name]
+        missing = np.isnan(values) if values.dtype.kind == "f" else values == ""
+        if missing.any() and other != table.find(*tags):
+            more = read_columns(table, {name: (dtype, (other,))})[name]
+            found[name] = np.where(missing, more, values)
+
+
+def _warn_of_left_out(block: CifBlock, table: CifTable) -> None:
+    if "_atom_site.aniso_U[1][1]" in table:
+        _warn(
+            f"{table.where}: anisotropic displacements in the table of atoms are not read; they "
+            "belong in a table _atom_site_anisotrop"
+        )
+    operators = block.table("_struct_ncs_oper.code")
+    if operators is not None:
+        codes = operators.texts("_struct_ncs_oper.code").tolist()
+        if count := codes.count("generate"):
+            _warn(
+                f"{operators.where}: {count} copies of the model by non-crystallographic symmetry "
+                "(_struct_ncs_oper) are not in the file and are not made; the asymmetric unit is "
+                "incomplete"
+            )
 
 
 def _coordinates(
@@ -154,7 +185,7 @@ def _elements(
     if unknown.any():
         rows = np.flatnonzero(unknown)
         _warn(
-            f"{where}: the type symbol {symbols[rows[0]]!r} is no element; it is 'X' for "
+            f"{where}: the type symbol {str(symbols[rows[0]])!r} is no element; it is 'X' for "
             f"{names_of(found, rows)}"
         )
     element = np.array([element or "X" for element, _ in parts], "U2")[inverse]

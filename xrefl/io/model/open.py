@@ -17,7 +17,7 @@ from xrefl.io.model.dataset import Model, model_dataset
 from xrefl.io.model.mmcif import is_macromolecular, read_mmcif
 from xrefl.io.model.pdb import RECORDS, read_pdb
 from xrefl.io.model.small import read_small
-from xrefl.io.source import as_source
+from xrefl.io.source import as_source, as_stream
 
 __all__ = ["open_model"]
 
@@ -91,7 +91,7 @@ def open_model(
     head = source.read(0, _HEAD)
     is_pdb = _looks_like_pdb(head)
     if looks_like_cif(head) or (not is_pdb and _BLOCK_NAME.search(head)):
-        content = path if isinstance(path, (str, os.PathLike)) else source.read(0, source.size)
+        content = path if isinstance(path, (str, os.PathLike)) else as_stream(source)
         return model_dataset(_read_cif(read_cif(content), block))
     if block is not None:
         raise FormatError(f"{source.name}: only CIF has data blocks; leave out block={block!r}")

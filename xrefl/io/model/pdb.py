@@ -49,6 +49,7 @@ def read_pdb(data: bytes, name: str) -> Model:
     _check_lengths(lines, atom_lines, _SHORTEST)
     rows = lines.rows(atom_lines)
     crystal = pdb_header.read_crystal(lines)
+    _warn_of_ncs(lines)
     return Model(
         source=name,
         source_format="PDB",
@@ -98,6 +99,21 @@ def _stop_at_end(lines: PdbLines) -> None:
             f"{end + int(lost[0]) + 1}; they are not read"
         )
     after[:] = b""
+
+
+def _warn_of_ncs(lines: PdbLines) -> None:
+    """Tell of copies that the file leaves to be made: MTRIX without the 1 in column 60."""
+    left = [
+        line
+        for line in np.flatnonzero(lines.records == b"MTRIX1").tolist()
+        if lines.text(line)[59:60] != "1"
+    ]
+    if left:
+        _warn(
+            f"{lines.where(left[0])}: {len(left)} copies of the model by non-crystallographic "
+            "symmetry (MTRIX) are not in the file and are not made; the asymmetric unit is "
+            "incomplete"
+        )
 
 
 def _check_records(lines: PdbLines) -> None:

@@ -55,6 +55,9 @@ def read_crystal(lines: PdbLines) -> Crystal:
         )
     if tuple(numbers) == _NO_CELL:
         return Crystal(None, None)
+    if max(numbers[:3]) <= 0:
+        _warn(f"{lines.where(line)}: the cell of CRYST1 is none; read without it")
+        return Crystal(None, None)
     try:
         cell = UnitCell.from_parameters(numbers)
     except CrystalError as error:

@@ -42,6 +42,7 @@ class PdbLines:
 
     def __init__(self, data: bytes, name: str) -> None:
         self.name = name
+        data = data.removeprefix(b"\xef\xbb\xbf")
         if b"\r" in data:
             data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
         self._text = np.frombuffer(data + b"\n" + b" " * _WIDTH, np.uint8)

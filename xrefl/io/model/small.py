@@ -6,6 +6,7 @@ import warnings
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from xrefl.crystal.cell import UnitCell
@@ -41,6 +42,11 @@ _WANTED: dict[str, tuple[str, tuple[str, ...]]] = {
 def read_small(block: CifBlock, table: CifTable, source: str) -> Model:
     """Return the model of a block's loop of atoms."""
     cell = cell_of(block)
+    if not any(tag in table for name in _FRACT for tag in _WANTED[name][1]):
+        raise FormatError(
+            f"{table.where}: there are no fractional coordinates (_atom_site_fract_x, _y and _z), "
+            "which small-molecule CIF needs; add them"
+        )
     if cell is None:
         raise FormatError(
             f"{table.where}: the coordinates are fractional, and there is no unit cell to make Å "
@@ -207,10 +213,7 @@ def _anisotropic(
         given = np.flatnonzero(~np.isnan(values).all(axis=1))
         label_tag = table.find(*label_tags)
         assert label_tag is not None
-        rows = [
-            _row_of(found["label"][row], labels, table.place(label_tag, row))
-            for row in given.tolist()
-        ]
+        rows = _rows_of(found["label"][given], labels, table, label_tag, given)
         if np.isnan(values[given]).any():
             row = int(given[np.isnan(values[given]).any(axis=1)][0])
             raise FormatError(
@@ -221,14 +224,26 @@ def _anisotropic(
     return u
 
 
-def _row_of(label: str, labels: NDArray[np.str_], place: str) -> int:
-    rows = np.flatnonzero(labels == label)
-    if rows.size != 1:
+def _rows_of(
+    wanted: NDArray[np.str_],
+    labels: NDArray[np.str_],
+    table: CifTable,
+    tag: str,
+    given: NDArray[np.intp],
+) -> NDArray[np.intp]:
+    """Return the atom of each label, of which there must be exactly one."""
+    atoms = pd.Index(labels)
+    twice = set(atoms[atoms.duplicated()])
+    rows = atoms.drop_duplicates().get_indexer(pd.Index(wanted))
+    first = np.flatnonzero(~atoms.duplicated())
+    for i in np.flatnonzero((rows < 0) | np.isin(wanted, list(twice))).tolist():
+        label = str(wanted[i])
+        count = int((labels == label).sum())
         raise FormatError(
-            f"{place}: {rows.size} atoms have the label {str(label)!r}; each row of anisotropic "
-            "displacements belongs to one atom"
+            f"{table.place(tag, int(given[i]))}: {count} atoms have the label {label!r}; each row "
+            "of anisotropic displacements belongs to one atom"
         )
-    return int(rows[0])
+    return first[rows]
 
 
 def _dispersion(block: CifBlock) -> dict[str, Any]:

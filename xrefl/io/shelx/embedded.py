@@ -12,7 +12,14 @@ from xrefl.errors import FormatError, FormatWarning
 from xrefl.io.cif.document import CifBlock, CifDocument
 from xrefl.io.shelx.reflections import Reflections
 
-__all__ = ["Embedded", "Instruction", "find_embedded", "instruction", "transformed"]
+__all__ = [
+    "Embedded",
+    "Instruction",
+    "find_embedded",
+    "has_embedded",
+    "instruction",
+    "transformed",
+]
 
 # SHELXL since 2013; its first versions that embedded files, and other programs, used the tags of
 # IUCr journals.
@@ -54,6 +61,11 @@ class Instruction:
         return self.matrix != Instruction().matrix
 
 
+def has_embedded(block: CifBlock) -> bool:
+    """Tell whether a data block has the text of a SHELX file."""
+    return block.text(*_HKL) is not None
+
+
 def find_embedded(document: CifDocument, block: str | int | None) -> Embedded:
     """Return the SHELX file of a data block; by default of the only block that has one.
 
@@ -63,7 +75,7 @@ def find_embedded(document: CifDocument, block: str | int | None) -> Embedded:
         There is none, or there are several and no block was named.
     """
     if block is None:
-        found = [one for one in document if one.text(*_HKL) is not None]
+        found = [one for one in document if has_embedded(one)]
         if len(found) > 1:
             raise FormatError(
                 f"{document.name}: there are SHELX files in the blocks "
@@ -77,7 +89,7 @@ def find_embedded(document: CifDocument, block: str | int | None) -> Embedded:
             raise FormatError(
                 f"{document.name}: there is no data block {block!r}; the file has {names}"
             ) from None
-        found = [one] if one.text(*_HKL) is not None else []
+        found = [one] if has_embedded(one) else []
     if not found:
         where = document.name if block is None else f"{document.name}, block {block}"
         raise FormatError(
@@ -126,7 +138,8 @@ def instruction(block: CifBlock) -> Instruction:
         words = line.partition("!")[0].split()
         while words and words[-1].endswith("=") and words[0][:4].upper() == "HKLF":
             words[-1:] = [words[-1][:-1], *next(lines, "").partition("!")[0].split()]
-        if words and words[0].upper() == "HKLF":
+        if words and words[0][:4].upper() == "HKLF":
+            words[:1] = ["HKLF", words[0][4:]] if words[0][4:] else ["HKLF"]
             return _parsed([word for word in words[1:] if word], f"{block.where(tag)}, {tag}")
     return Instruction()
 
@@ -134,7 +147,7 @@ def instruction(block: CifBlock) -> Instruction:
 def _parsed(words: list[str], where: str) -> Instruction:
     try:
         numbers = [float(word) for word in words]
-        code, scale = abs(int(numbers[0])), numbers[1] if len(numbers) > 1 else 1.0
+        code, scale = abs(int(words[0])), numbers[1] if len(numbers) > 1 else 1.0
         matrix = tuple(numbers[2:11]) or Instruction().matrix
         determinant = float(np.linalg.det(np.array(matrix).reshape(3, 3)))
     except (ValueError, IndexError, OverflowError):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 import re
 from collections.abc import Sequence
@@ -17,7 +16,7 @@ from xrefl.crystal.spacegroup import SpaceGroup
 from xrefl.errors import FormatError, MillerIndexError
 from xrefl.hkl.index import HKLIndex
 from xrefl.io.shelx.reflections import Reflections, read_reflections
-from xrefl.io.source import as_source
+from xrefl.io.source import MemorySource, as_source, as_stream
 
 if TYPE_CHECKING:
     from xrefl.io.cif.document import CifBlock
@@ -158,9 +157,7 @@ def _of_cif(data: bytes, name: str, block: str | int | None, hklf: int | None) -
     from xrefl.io.cif.document import read_cif
     from xrefl.io.shelx import embedded
 
-    stream = io.BytesIO(data)
-    stream.name = name  # for messages
-    text = embedded.find_embedded(read_cif(stream), block)
+    text = embedded.find_embedded(read_cif(as_stream(MemorySource(data, name))), block)
     how = embedded.instruction(text.block)
     code = how.code if hklf is None else hklf
     if code not in _COLUMNS:
@@ -188,22 +185,23 @@ def _attrs(
     wavelength: float | None,
 ) -> dict[str, Any]:
     """Return what is known of the crystal: what the caller says, or else what the CIF says."""
+    from xrefl.io.cif.crystal import block_cell, block_spacegroup, block_wavelength
+
     attrs: dict[str, Any] = {}
+    block = found.block
     if cell is not None:
         unit_cell = cell if isinstance(cell, UnitCell) else UnitCell.from_parameters(cell)
         attrs["cell"] = list(unit_cell.parameters)
+    elif block is not None and (parameters := block_cell(block)) is not None:
+        attrs["cell"] = list(parameters)
     if isinstance(spacegroup, SpaceGroup):
         attrs["spacegroup"] = spacegroup.name
     elif spacegroup is not None:
         attrs["spacegroup"] = SpaceGroup.from_name(spacegroup, attrs.get("cell")).name
     if wavelength is not None:
         attrs["wavelength"] = float(wavelength)
-    if (block := found.block) is not None:
-        from xrefl.io.cif.crystal import block_cell, block_spacegroup, block_wavelength
-
+    if block is not None:
         attrs["block"] = block.name
-        if cell is None and (parameters := block_cell(block)) is not None:
-            attrs["cell"] = list(parameters)
         if spacegroup is None and (group := block_spacegroup(block, attrs.get("cell"))) is not None:
             attrs["spacegroup"] = group.name
         if wavelength is None and (one := block_wavelength(block)) is not None:

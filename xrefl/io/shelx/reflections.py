@@ -113,6 +113,7 @@ class _Text:
     """Lines of text, and messages about them."""
 
     def __init__(self, data: bytes, name: str) -> None:
+        data = data.removeprefix(b"\xef\xbb\xbf")
         if b"\r" in data:
             data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
         self.data = data
