@@ -318,3 +318,17 @@ def test_errors(text, place, message, name, tmp_path):
 def test_damaged_gzip():
     with pytest.raises(FormatError, match="gzip stream is damaged or cut"):
         xrefl.read_cif(gzip.compress(EXAMPLE.encode() * 100)[:-30])
+
+
+@pytest.mark.parametrize("mark", ["\n  loop_\n  ", " loop_ "])
+def test_many_small_loops_in_any_layout(mark):
+    """Loops that do not begin at the start of a line are no reason to look at all that follows."""
+    content = "data_a" + "".join(f"{mark}_a{i} {i}" for i in range(20_000))
+    doc = xrefl.read_cif(content.encode())
+    assert len(doc[0].tags) == 20_000
+    assert doc[0].number("_a19999") == 19_999
+
+
+def test_thousands_of_zeros():
+    table = xrefl.read_cif(b"data_a loop_ _x 1 " + b"0" * 5000 + b"7")[0].table("_x")
+    assert table.integers("_x").tolist() == [1, 7]

@@ -282,7 +282,7 @@ def test_the_document_keeps_the_text_and_tables_do_not(tmp_path):
 def test_a_column_too_wide_for_fixed_width():
     rows = [["1", "2", "3", "o", "5"]] * 20_000 + [["1", "2", "3", "x" * 10_000, "5"]]
     table = xrefl.read_cif(content(rows))[0].table("_r.id")
-    with pytest.raises(FormatError, match=r"_r.Name has a value of 10000 bytes.*dtype 'O'"):
+    with pytest.raises(FormatError, match=r"_r.Name has a value of 10000 bytes.*with .texts"):
         table.read([CifField("_r.Name", "U")])
     assert table.texts("_r.Name")[-1] == "x" * 10_000
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import re
+import subprocess
+import sys
 import tempfile
 import warnings
 from itertools import pairwise
@@ -248,7 +250,12 @@ def test_a_spec_is_lines_text_or_a_file(tmp_path):
         ("F_meas_au FP F 2", "the data set is '2'"),
         ("F_meas_au K F 1", "the column K is made"),
         ("x M/ISYM I 1", "the column M/ISYM is made"),
-        (f"F_meas_au {'F' * 31} F 1", "more than 30"),
+        (f"F_meas_au {'F' * 31} F 1", "at most 30"),
+        ("F_meas_au FÅ F 1", "printable ASCII"),
+        *[
+            (f"F_meas_au {label} F 1", "has another meaning in xrefl")
+            for label in ("h", "hkl", "obs", "dataset_id", "cell_parameter", "batch", "batch_title")
+        ],
         ("status FREE I 0 o", "'o' is not of the form"),
         ("status FREE I 0 o=free", "'o=free' is not of the form"),
         ("status FREE I 0 o=1,,f=0", "'' is not of the form"),
@@ -268,6 +275,9 @@ def test_a_spec_without_lines_or_tags_that_are_there(tmp_path):
     content = cif("F_meas_au", "1 2 3 4")
     with pytest.raises(FormatError, match=r"none of the tags .* which has F_meas_au"):
         convert(content, spec=["F_meas FP F 1"])
+    path = tmp_path / "marked.spec"
+    path.write_bytes(b"\xef\xbb\xbfF_meas_au FP F 1\r\n")  # with a byte order mark
+    assert columns(convert(content, spec=path))[3:] == [("FP", "F", 1)]
     path = tmp_path / "binary.spec"
     path.write_bytes(b"\xff\xfe\x00")
     with pytest.raises(FormatError, match="not a text file in UTF-8"):
@@ -341,6 +351,44 @@ def test_columns_without_a_line_are_named_once():
     assert "no MTZ column for A_calc_au, F_meas, which" in str(warning.message)
     spec = ["F_meas_au FP F 1"]
     assert convert(content, spec=spec).column_labels() == ["H", "K", "L", "FP"]
+
+
+def test_lines_without_a_column_are_named():
+    content = cif("F_meas_au F_calc", "1 2 3 4.5 1")
+    spec = ["F_meas_au FP F 1", "F_calc_a FC F 1", "F_calc FC F 1", "F_sigm SIGFP Q 1"]
+    with pytest.warns(FormatWarning) as caught:
+        mtz = convert(content, spec=spec)
+    (warning,) = caught
+    assert "will not have SIGFP (F_sigm), since the table has no such" in str(warning.message)
+    assert mtz.column_labels() == ["H", "K", "L", "FP", "FC"]
+    with pytest.warns(FormatWarning, match=r"will not have FOM \(fom or weight\)"):
+        convert(content, spec=["F_meas_au FP F 1", "fom FOM W 1", "weight FOM W 1"])
+    # The default spec has lines for files of all kinds.
+    with pytest.warns(FormatWarning, match=r"will not have MINE \(mine\), since"):
+        convert(content, spec=DEFAULT_MERGED + "mine MINE R 1\n")
+
+
+SIGMAS = "intensity_meas F_squared_meas intensity_sigma F_squared_sigma"
+
+
+def test_standard_deviations_are_those_of_the_values():
+    mtz = convert(cif(SIGMAS, "1 2 3 4 5 6 7"), spec=DEFAULT_MERGED)
+    assert [values(mtz, label).tolist() for label in ("I", "SIGI")] == [[4], [6]]
+    for ds in (None, {"hkl": 1}):
+        source = cif(SIGMAS, "1 2 3 ? 5 6 7\n1 2 4 ? 8 9 10")
+        with pytest.warns(FormatWarning, match="no MTZ column for intensity_sigma"):
+            mtz = convert(xrefl.open_refln_cif(source, chunks=ds).drop_vars("intensity_meas"))
+        assert values(mtz, "I").tolist() == [5, 8] and values(mtz, "SIGI").tolist() == [7, 10]
+        assert [label for label, _, _ in columns(mtz)] == ["H", "K", "L", "I", "SIGI"]
+    for tags, row in ((SIGMAS, "? 5 6 ?"), ("F_squared_meas intensity_sigma", "5 6")):
+        with pytest.warns(FormatWarning, match="I is F_squared_meas, but SIGI is intensity_sigma"):
+            mtz = convert(cif(tags, f"1 2 3 {row}"))
+        assert values(mtz, "SIGI").tolist() == [6]
+    # Who names one line for each wants these.
+    spec = ["F_squared_meas I J 1", "intensity_sigma SIGI Q 1"]
+    assert values(convert(cif(SIGMAS, "1 2 3 ? 5 6 7"), spec=spec), "SIGI").tolist() == [6]
+    with pytest.warns(FormatWarning, match="FP is F_meas_au, but SIGFP is F_sigma"):
+        convert(cif("F_meas_au F_sigma", "1 2 3 4 5"))
 
 
 def test_flags_that_contradict_status():
@@ -640,6 +688,46 @@ def test_an_image_number_that_is_none(image, found):
         convert(content)
 
 
+@pytest.mark.parametrize(
+    ("image", "remedy"), [("?", "leave those rows out"), ("5.5", "change the numbers with .assign")]
+)
+def test_what_to_do_with_an_image_number(image, remedy):
+    content = unmerged("pdbx_image_id intensity_net", f"1 2 3 1 5\n1 2 4 {image} 6")
+    with pytest.raises(FormatError, match=remedy):
+        convert(content)
+
+
+@pytest.mark.parametrize("missing", ["?", "."])
+def test_sweeps_that_are_missing(missing):
+    tags = "pdbx_image_id diffrn_id intensity_net"
+    content = unmerged(tags, f"1 2 3 5 2 1\n1 2 4 6 {missing} 2\n1 2 5 7 10 3")
+    with pytest.raises(FormatError, match=r"diffrn_id is missing for some .*\.isel\(obs=ds\.diff"):
+        convert(content)
+    ds = xrefl.open_refln_cif(content)
+    mtz = convert(ds.isel(obs=ds.diffrn_id != missing))
+    assert values(mtz, "BATCH").tolist() == [5, 1007]
+    alone = convert(unmerged(tags, f"1 2 3 5 {missing} 1\n1 2 4 6 {missing} 2"))
+    assert values(alone, "BATCH").tolist() == [5, 6] and titles(alone) == ["image 5", "image 6"]
+
+
+def test_sweeps_as_other_arrays():
+    images = {"pdbx_image_id": np.int32([5, 6]), "intensity_net": [1.0, 2.0]}
+    named = [1, 2], ["1", "2"], [1.0, 2.0], np.array(["1", "2"], object)
+    batches = [
+        values(convert(dataset({**images, "diffrn_id": one}, dim="obs")), "BATCH").tolist()
+        for one in named
+    ]
+    assert batches == [[5, 1006]] * 4
+    for one in ([1.0, np.nan], np.array(["1", None], object)):
+        with pytest.raises(FormatError, match="diffrn_id is missing for some"):
+            convert(dataset({**images, "diffrn_id": one}, dim="obs"))
+
+
+def test_history_that_netcdf_has_made_an_array():
+    ds = dataset({"F_meas_au": [1.0]}).assign_attrs(history=np.array(["one", "two"]))
+    assert convert(ds).history[1:] == ["one", "two"]
+
+
 def test_lazy_observations():
     ds = dataset(
         {
@@ -716,6 +804,17 @@ def test_the_command_selects_rows(tmp_path):
     assert result.exit_code == 0, result.output
     np.testing.assert_array_equal(xrefl.open_mtz(target).FP, [5.5, 6.5])
     assert command(source, target, "--select", "crystal_id").exit_code == 2
+
+
+def test_the_command_writes_to_standard_output(tmp_path):
+    source = tmp_path / "in.cif"
+    source.write_bytes(cif("F_meas_au", "1 2 3 4"))
+    code = "import typer; from xrefl.cli.cif2mtz import cif2mtz; typer.run(cif2mtz)"
+    result = subprocess.run(
+        [sys.executable, "-c", code, source, "-"], capture_output=True, check=True, cwd=tmp_path
+    )
+    assert values(read(result.stdout), "FP").tolist() == [4]
+    assert [path.name for path in tmp_path.iterdir()] == ["in.cif"]
 
 
 def test_the_command_prints_its_specs():

@@ -21,6 +21,8 @@ from tests.conftest import real_files
 from tests.strategies import gemmi_files
 from xrefl.cli.mtz2cif import mtz2cif
 from xrefl.errors import FormatError, FormatWarning, MissingColumnError
+from xrefl.hkl.datasets import DatasetInfo, dataset_coords
+from xrefl.io.convert.cif_to_mtz import cif_to_mtz
 from xrefl.io.convert.mtz_to_cif import mtz_to_cif
 from xrefl.io.convert.mtz_to_cif_spec import (
     DEFAULT_MERGED,
@@ -29,6 +31,7 @@ from xrefl.io.convert.mtz_to_cif_spec import (
     parse_spec,
 )
 from xrefl.io.mtz.open import open_mtz
+from xrefl.io.mtz.write import to_mtz
 from xrefl.io.refln_cif.open import open_refln_cif
 from xrefl.io.refln_cif.write import to_refln_cif
 
@@ -263,6 +266,8 @@ def test_spec_from_a_file(tmp_path):
     path = tmp_path / "spec.txt"
     path.write_text("FP F F_meas\n")
     assert loop_tags(mtz_to_cif(merged(FP=("F", FIVE)), spec=path))[3:] == ["F_meas"]
+    path.write_bytes(b"\xef\xbb\xbfFP F F_meas\r\n")  # with a byte order mark
+    assert parse_spec(path)[0].labels == ("FP",)
     path.write_bytes(b"\xff\xfe")
     with pytest.raises(FormatError, match="not a text file in UTF-8"):
         parse_spec(path)
@@ -310,6 +315,58 @@ def test_default_spec_is_its_text():
     assert len(default_spec(merged=False)) == 11
 
 
+def test_indices_that_are_missing_are_added():
+    ds = merged(FP=("F", FIVE), FC=("F", FIVE))
+    text = mtz_to_cif(ds, spec=["FP F F_meas_au", "L H index_l %3d", "H H index_h", "FC F F_calc"])
+    assert loop_tags(text) == ["F_meas_au", "index_h", "index_k", "index_l", "F_calc"]
+    assert "\n1.5 0 0   2 1.5\n" in text
+    text = mtz_to_cif(ds, spec=["K H index_k", "L H index_l", "FP F F_meas", "FC F F_calc"])
+    assert loop_tags(text) == ["index_h", "index_k", "index_l", "F_meas", "F_calc"]
+
+
+def test_text_in_place_of_flags_and_measurements():
+    ds = merged(FREE=FREE, FP=("F", FIVE))
+    ds["status"] = ("hkl", ["o", "?", "f", ".", "o"])
+    ds["intensity_meas"] = ("hkl", np.array(["1", "?", "?", "(2)", None], object))
+    with pytest.warns(FormatWarning, match="for them: FREE, FP, intensity_meas"):
+        text = mtz_to_cif(ds, spec=["status * status"])
+    assert values(text, "status") == ["o", "?", "f", ".", "o"]
+    with pytest.raises(FormatError, match=r"spec, line 1: S makes codes .* but status is text"):
+        mtz_to_cif(ds, spec=["status * status S"])
+    both = ["FREE I status S", "FP F F_meas_au", "intensity_meas * intensity_meas"]
+    with pytest.warns(FormatWarning, match="for them: status"):
+        text = mtz_to_cif(ds, spec=both)
+    assert values(text, "status") == ["f", "o", "x", "o", "o"]
+    named = [*both, "status * my_status"]
+    text = mtz_to_cif(ds, spec=named, skip_empty=["status"])
+    assert values(text, "index_l") == ["2", "4", "6"]
+    text = mtz_to_cif(ds, spec=named, skip_empty=["intensity_meas"])
+    assert values(text, "index_l") == ["2", "5"]
+
+
+@pytest.mark.parametrize("chunked", [True, False])
+def test_a_free_value_of_no_use(chunked):
+    ds = merged(FREE=FREE, FP=("F", FIVE))
+    ds = ds.chunk(hkl=2) if chunked else ds
+    with pytest.warns(FormatWarning, match="no flag in FREE is 7"):
+        assert values(mtz_to_cif(ds, free_value=7), "status")[:2] == ["o", "o"]
+    with pytest.warns(FormatWarning, match="free_value=0 changes nothing"):
+        mtz_to_cif(ds.drop_vars("FREE"), free_value=0)
+
+
+def test_history_that_netcdf_has_made_an_array():
+    ds = merged(FP=("F", FIVE)).assign_attrs(history=np.array(["one", "two"]))
+    assert ";one\ntwo\n;" in mtz_to_cif(ds)
+
+
+def test_a_comparison_is_no_amplitude():
+    ds = merged(FP=("F", FIVE))
+    ds["FC"] = ds.FP > 2
+    assert ds.FC.attrs["mtz_type"] == "F"
+    with pytest.warns(FormatWarning, match="for them: FC"):
+        mtz_to_cif(ds)
+
+
 # Options
 
 
@@ -344,8 +401,9 @@ def test_wavelength_history_and_names():
     assert mtz_to_cif(ds, block="b").startswith("data_b\n")
     assert mtz_to_cif(ds).startswith("data_mtz\n")
     assert "wavelength" not in ds.attrs  # the argument is as it was
-    with pytest.raises(FormatError, match="positive number"):
-        mtz_to_cif(ds, wavelength=0)
+    for wrong in (0, -1, np.inf):
+        with pytest.raises(ValueError, match="positive number"):
+            mtz_to_cif(ds, wavelength=wrong)
 
 
 def test_sources_and_targets(tmp_path):
@@ -473,11 +531,112 @@ def test_unmerged_options():
 @given(gemmi_files(unmerged=True), st.booleans())
 @pytest.mark.filterwarnings("ignore:not written, as no line of the spec:")
 @pytest.mark.filterwarnings("ignore:CIF has no way to hold:")
+@pytest.mark.filterwarnings("ignore:not written. the part M of M/ISYM:")
 def test_random_unmerged_files(mtz, chunked):
     ds = open_mtz(mtz.write_to_bytes(), chunks={} if chunked else None)
     text = mtz_to_cif(ds)
     np.testing.assert_array_equal(rblock(text).make_miller_array(), original(mtz.write_to_bytes()))
     assert values(text, "id") == [str(i + 1) for i in range(mtz.nreflections)]
+
+
+def test_part_m_of_misym_is_lost_with_a_word():
+    data = bytearray(unmerged(batches=[(1, 1)] * 3, wavelengths=[0.9]))
+    lazy = open_mtz(bytes(data), chunks=1).drop_vars("FRACTIONCALC")
+    text = mtz_to_cif(lazy)  # no partial observations, no warning
+    partial = lazy.assign({"M/ISYM": lazy["M/ISYM"] + np.int32([256, 0, 512])})
+    for ds in (partial, partial.compute()):
+        with pytest.warns(FormatWarning, match="the part M of M/ISYM") as caught:
+            assert mtz_to_cif(ds) == text
+        assert len(caught) == 1
+    kept = [*DEFAULT_UNMERGED.splitlines(), "M/ISYM Y my_misym"]
+    assert values(mtz_to_cif(partial, spec=kept), "my_misym") == ["257", "2", "515"]
+
+
+def test_geometry_is_no_measurement():
+    ds = open_mtz(unmerged(batches=[(1, 1)] * 3, wavelengths=[0.9])).drop_vars("FRACTIONCALC")
+    ds["I"].values[1] = ds["SIGI"].values[1] = NAN
+    assert values(mtz_to_cif(ds, skip_empty=True), "intensity_net") == ["10.5", "12.5"]
+    assert values(mtz_to_cif(ds, skip_empty=["ROT"]), "intensity_net") == ["10.5", "?", "12.5"]
+
+
+@pytest.mark.filterwarnings("ignore:not written, as no line of the spec:")
+def test_batches_tell_whichever_function_writes():
+    data = unmerged(batches=[(1, 1), (2, 1), (1005, 2)], wavelengths=[0.9, 1.1])
+    ds = open_mtz(data).drop_vars("FRACTIONCALC")
+    assert to_refln_cif(ds, block="mtz") == mtz_to_cif(ds)
+
+
+# Data sets
+
+
+def with_datasets(*ids: int) -> xr.Dataset:
+    """Return columns of several data sets, the last of which has the amplitudes."""
+    ds = merged(FREE=FREE, I=("J", FIVE), SIGI=("Q", FIVE), FP=("F", FIVE), SIGFP=("Q", FIVE))
+    infos = [DatasetInfo(i, f"p{i}", f"c{i}", f"d{i}", CELL, 0.9 + i / 100) for i in ids]
+    if ids[0] == 0:
+        infos[0].wavelength = NAN
+    ds = ds.assign_coords(dataset_coords(infos))
+    for name, owner in zip(ds.data_vars, [ids[0], ids[1], ids[1], ids[-1], ids[-1]], strict=True):
+        ds[name].attrs["dataset_id"] = owner
+    return ds
+
+
+@pytest.mark.parametrize("ids", [(0, 1, 2), (0, 2, 1), (1, 2, 3), (2, 5, 7), (3, 4), (6,) * 2])
+def test_columns_stay_in_their_data_sets(ids):
+    ds = with_datasets(*dict.fromkeys(ids)) if len(set(ids)) > 1 else with_one_dataset(6)
+    written, again = io.BytesIO(), io.BytesIO()
+    to_mtz(ds, written)
+    text = mtz_to_cif(written.getvalue())
+    cif_to_mtz(text.encode(), again)
+    with tempfile.NamedTemporaryFile(suffix=".mtz") as first:
+        first.write(written.getvalue())
+        first.flush()
+        expected = gemmi.read_mtz_file(first.name)
+    with tempfile.NamedTemporaryFile(suffix=".mtz") as second:
+        second.write(again.getvalue())
+        second.flush()
+        back = gemmi.read_mtz_file(second.name)
+    owners = {column.label: column.dataset_id for column in back.columns}
+    owners["FREE"] = owners.pop("FreeR_flag")
+    assert owners == {column.label: column.dataset_id for column in expected.columns}
+    assert [(one.id, one.dataset_name, one.wavelength) for one in back.datasets] == [
+        (one.id, one.dataset_name, one.wavelength) for one in expected.datasets
+    ]
+    assert to_refln_cif(open_refln_cif(text.encode())) == text
+
+
+def with_one_dataset(number: int) -> xr.Dataset:
+    ds = with_datasets(0, number)
+    for column in ds.data_vars.values():
+        column.attrs["dataset_id"] = number
+    return ds.isel(dataset_id=[1])
+
+
+def test_other_programs_get_the_wavelength_of_what_is_written():
+    ds = with_datasets(0, 1, 2)
+    assert rblock(mtz_to_cif(ds[["FP", "SIGFP"]].assign_coords(ds.coords))).wavelength == 0.92
+    text = mtz_to_cif(ds)
+    assert "_diffrn_radiation_wavelength.wavelength\n1 0.91\n2 0.92\n" in text
+
+
+def test_wavelength_of_a_data_set_that_was_selected():
+    ds = with_datasets(0, 3)
+    ds["FREE"].attrs["dataset_id"] = 3
+    alone = ds.isel(dataset_id=1)
+    assert alone["dataset_id"].ndim == 0
+    text = mtz_to_cif(alone, wavelength=1.25)
+    assert rblock(text).wavelength == 1.25
+    assert open_refln_cif(text.encode())["dataset_wavelength"].values.tolist() == [1.25]
+    bare = ds.drop_vars("dataset_wavelength")
+    assert rblock(mtz_to_cif(bare, wavelength=1.25)).wavelength == 1.25
+
+
+def test_tags_of_mmcif_whatever_the_source():
+    ds = merged(FP=("F", FIVE))
+    ds["F_calc"] = ("hkl", np.array(FIVE), {"cif_tag": "_refln_F_calc", "mtz_type": "F"})
+    text = mtz_to_cif(ds, spec=["FP F F_meas", "F_calc F F_calc"])
+    assert loop_tags(text) == ["index_h", "index_k", "index_l", "F_meas", "F_calc"]
+    assert "_refln_" not in text
 
 
 # The command line
@@ -513,6 +672,8 @@ def test_command_prints_specs(app):
     assert result.exit_code == 0
     assert result.output == DEFAULT_UNMERGED
     assert CliRunner().invoke(app, []).exit_code == 2
+    path = str(xrefl.tutorial.path("5e5z"))
+    assert CliRunner().invoke(app, [path, "-", "--wavelength", "-1"]).exit_code == 2
 
 
 def test_command_writes_to_standard_output(app):

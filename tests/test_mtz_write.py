@@ -412,3 +412,35 @@ def test_place_of_the_header(nrow):
     assert len(start) == 80
     assert stamp in (b"\x44\x41\0\0", b"\x11\x11\0\0")
     assert (short, long) == ((place, 0) if place < 2**31 else (-1, place))
+
+
+@pytest.mark.parametrize("label", ["Å", "F\u00a0P", "FPé", "a\tb", "a\x7f"])
+def test_labels_are_of_ascii(example, label):
+    with pytest.raises(FormatError, match=r"printable ASCII.*; rename the variable first"):
+        written(xr.open_dataset(example).rename(FP=label))
+
+
+def test_records_have_80_bytes(example):
+    ds = xr.open_dataset(example).load()
+    ds["FP"].attrs |= {"source": "Ångström", "mtz_group": "é" * 18}
+    back = xrefl.open_mtz(written(ds))
+    assert back.FP.attrs["source"] == "Ångström" and back.FP.attrs["mtz_group"] == "é" * 18
+    assert back.SIGFP.attrs["mtz_type"] == "Q" and gemmi_reads(written(ds)).nreflections == 441
+    ids = ds.coords["dataset_id"].values
+    wide = ds.assign_coords(dataset_id=np.where(ids == ids[-1], 12345, ids).astype(np.int32))
+    for column in wide.variables.values():
+        if column.attrs.get("dataset_id") == ids[-1]:
+            column.attrs["dataset_id"] = 12345
+    with pytest.raises(FormatError, match="has 80 bytes, but this one would have 81: 'COLUMN"):
+        written(wide)
+
+
+def test_text_is_for_cif_to_mtz(example):
+    with pytest.raises(FormatError, match=r"or let xrefl\.cif_to_mtz do so"):
+        written(xr.open_dataset(example).assign(status=("hkl", ["o"] * 441)))
+
+
+@pytest.mark.parametrize("history", [np.array(["one", "two"]), ["one", "two"], "one\ntwo"])
+def test_history_of_any_kind(example, history):
+    ds = xr.open_dataset(example).assign_attrs(history=history)
+    assert gemmi_reads(written(ds)).history == ["one", "two"]

@@ -240,7 +240,7 @@ def test_datatree():
 def test_crystal_of_another_block():
     content = cif(CRYSTAL, MERGED, name="a") + cif("_entry.id 1ABC\n", UNMERGED, name="b")
     with pytest.warns(
-        FormatWarning, match="block b has no unit cell.* those of block a were taken"
+        FormatWarning, match="block b has no unit cell and no space group; taken from block a"
     ):
         ds = xrefl.open_refln_cif(content, block="b")
     assert ds.attrs["spacegroup"] == "P 1 21 1"
@@ -455,3 +455,108 @@ def test_options_that_a_format_does_not_have(example):
         named = io.BytesIO(b"MTZ \0\0")
         named.name = "bad.mtz"
         xrefl.open_reflections(named)
+
+
+def test_unmerged_table_of_a_later_block():
+    content = cif(CRYSTAL, MERGED, name="a") + cif(CRYSTAL, UNMERGED, name="b")
+    ds = xrefl.open_refln_cif(content, kind="unmerged")
+    assert ds.attrs["block"] == "b"
+    assert ds.sizes == {"obs": 3}
+
+
+WAVELENGTHS = "loop_\n_diffrn_radiation_wavelength.id\n_diffrn_radiation_wavelength.wavelength\n"
+
+
+def test_wavelengths_are_those_of_the_rows():
+    table = MERGED.replace("status", "wavelength_id").replace(" o ", " 2 ")
+    rows = table.replace(" f ", " 2 ").replace(" x ", " 2 ")
+    assert (
+        xr.open_dataset(cif(CRYSTAL, WAVELENGTHS, "1 0.9\n2 1.1\n", rows)).attrs["wavelength"]
+        == 1.1
+    )
+    assert (
+        "wavelength" not in xr.open_dataset(cif(CRYSTAL, WAVELENGTHS, "1 0.9\n2 .\n", rows)).attrs
+    )
+    with pytest.warns(FormatWarning, match="wavelength_id '2' has the wavelengths 0.9, 1.1"):
+        ds = xr.open_dataset(cif(CRYSTAL, WAVELENGTHS, "2 0.9\n2 1.1\n", rows))
+    assert "wavelength" not in ds.attrs
+    with pytest.warns(FormatWarning, match="read without wavelength"):
+        ds = xr.open_dataset(cif(CRYSTAL, "_diffrn_radiation.pdbx_wavelength '0.9, 1.1'\n", MERGED))
+    assert ds.sizes == {"hkl": 3}
+
+
+@pytest.mark.parametrize("value", ["nan", "'50.0'", "-1", "inf"])
+def test_cells_that_are_none(value):
+    text = CRYSTAL.replace("_cell.length_a 50.0", f"_cell.length_a {value}")
+    with pytest.warns(FormatWarning, match="line 3.*read without"):
+        assert "cell" not in xr.open_dataset(cif(text, MERGED)).attrs
+
+
+def test_names_of_groups():
+    both = cif(CRYSTAL, MERGED, name="a/b") + cif(CRYSTAL, MERGED, name="a_b")
+    assert list(xr.open_datatree(both).children) == ["a_b", "a_b_"]
+    odd = cif(CRYSTAL, MERGED, name="..") + cif(CRYSTAL, MERGED, name="")
+    assert list(xr.open_datatree(odd).children) == ["block", "block_"]
+    bad = cif(CRYSTAL, MERGED, name="a") + cif(CRYSTAL, MERGED, "0 0 2 o 1 1 1\n", name="b")
+    with pytest.raises(FormatError, match=r"xrefl.open_refln_cif\(path, block=...\)"):
+        xr.open_datatree(bad)
+
+
+def test_places_after_selection():
+    rows = "1 2 3 1 1\n2 3 4 1 2\n5 5 5 5 2\n1 2 3 4 2\n1 2 3 4 2\n"
+    tags = ("index_h", "index_k", "index_l", "F_meas_au", "crystal_id")
+    table = "loop_\n" + "".join(f"_refln.{tag}\n" for tag in tags) + rows
+    with pytest.raises(FormatError, match=r"line 19.*1 2 3 is there again .*line 20"):
+        xrefl.open_refln_cif(cif(CRYSTAL, table), select={"crystal_id": 2})
+
+
+def test_damaged_tables_of_other_blocks():
+    content = cif(CRYSTAL, MERGED, name="a")
+    content += cif("loop_\n_refln.index_h\n_refln.index_k\n1 2\n2 3\n", name="b")
+    assert xrefl.open_refln_cif(content, block="a").sizes == {"hkl": 3}
+
+
+def test_tags_in_capitals():
+    content = cif(
+        CRYSTAL, TWO_SETS.format(k=2).replace("_refln.wavelength_id", "_refln.WAVELENGTH_ID")
+    )
+    with pytest.warns(FormatWarning, match="several data sets: by wavelength_id"):
+        ds = xr.open_dataset(content)
+    assert "wavelength" not in ds.attrs
+    assert ds.WAVELENGTH_ID.values.tolist() == [1, 1, 2]
+
+
+def test_columns_of_one_name():
+    content = cif(CRYSTAL, MERGED.replace("_refln.pdbx_r_free_flag", "_status"))
+    ds = xr.open_dataset(content)
+    assert list(ds.status.values) == ["o", "f", "x"]
+    assert list(ds["_status"].values) == [1, 0, 1]
+
+
+def test_long_texts():
+    long = "x" * 5000
+    content = cif(CRYSTAL, MERGED.replace("0 0 2 o", f"0 0 2 {long}"))
+    ds = xr.open_dataset(content)
+    assert list(ds.status.values) == [long, "f", "x"]
+
+
+def test_other_categories_that_begin_alike():
+    absences = "loop_\n_refln_sys_abs.index_h\n_refln_sys_abs.index_k\n1 2\n3 4\n"
+    assert xr.open_dataset(cif(CRYSTAL, absences, UNMERGED)).sizes == {"obs": 3}
+
+
+def test_wavelengths_do_not_read_all_columns(monkeypatch):
+    from xrefl.io.cif.table import CifTable
+
+    seen = []
+    read = CifTable.read
+
+    def counting(self, fields, rows=None):
+        seen.append([field.tag for field in fields])
+        return read(self, fields, rows)
+
+    monkeypatch.setattr(CifTable, "read", counting)
+    table = UNMERGED.replace("pdbx_image_id", "wavelength_id")
+    ds = xrefl.open_refln_cif(cif(CRYSTAL, WAVELENGTHS, "1 0.9\n2 1.1\n", table), chunks={})
+    assert [fields for fields in seen if "_diffrn_refln.intensity_net" in fields] == []
+    assert ds.attrs["wavelengths"] == [0.9, 1.1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -15,7 +16,8 @@ def cif2mtz(
         Path | None, typer.Argument(metavar="IN.cif", help="A CIF file, gzipped or not.")
     ] = None,
     target: Annotated[
-        Path | None, typer.Argument(metavar="OUT.mtz", help="The MTZ file to write.")
+        Path | None,
+        typer.Argument(metavar="OUT.mtz", help="Where to write; - is the standard output."),
     ] = None,
     spec: Annotated[
         Path | None, typer.Option(help="A file that says what becomes of the columns.")
@@ -62,7 +64,7 @@ def cif2mtz(
         chosen.setdefault(name, []).append(value)
     cif_to_mtz(
         source,
-        target,
+        sys.stdout.buffer if str(target) == "-" else target,
         spec=spec,
         block=block,
         kind="unmerged" if unmerged else None,

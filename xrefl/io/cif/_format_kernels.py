@@ -45,6 +45,7 @@ def _powers() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 _FIRST_POWER = -293
 _HIGH, _LOW, _LOG2 = _powers()
 _LIMIT = 9.0e15  # whole numbers up to here are exact in float64
+_FAR = 2.0**54
 _SPACE, _PLUS, _MINUS, _DOT, _0, _E, _QUERY = (ord(letter) for letter in " +-.0e?")
 
 
@@ -75,18 +76,17 @@ def shortest_32(a: Any) -> Any:
     """
     exponent = exponent_of(a)
     power = 8 - exponent
-    if not -22 <= power <= 22:
+    if not 0 <= power <= 22:  # without decimals, one may lie just between two float32
         return np.int64(HOLE), np.int64(0)
     y = scaled(a, power)
     bits = np.float64(a).view(np.int64)
     half = y * 5.9604644775390625e-08 / (1.0 + (bits & 0xFFFFFFFFFFFFF) * 2.0**-52)  # 2^-24
-    if bits & 0xFFFFFFFFFFFFF == 0:  # below a power of two, floats lie closer
-        half *= 0.5
     half *= 0.999999
+    below = half * 0.5 if bits & 0xFFFFFFFFFFFFF == 0 else half  # a power of two: floats are closer
     m = np.int64(y + 0.5)
     for digits in range(3, 0, -1):
         fewer = np.int64(y * _PARTS[digits] + 0.5)
-        if abs(fewer * _STEPS[digits] - y) < half:
+        if -below < fewer * _STEPS[digits] - y < half:
             return fewer, np.int64(power - digits)
     return m, np.int64(power)
 
@@ -112,7 +112,9 @@ def shortest_64(a: Any) -> Any:
             return m, np.int64(power)
     bits = np.float64(a).view(np.int64)
     mantissa = np.uint64(bits & 0xFFFFFFFFFFFFF)
-    if bits >> 52 == 0 or bits >> 52 == 2047:  # numbers below 2.3e-308, and infinity
+    # Numbers below 2.3e-308 and infinity; numbers so far apart that a decimal may lie just between
+    # two; powers of two, below which numbers are closer than above.
+    if bits >> 52 == 0 or bits >> 52 == 2047 or a >= _FAR or mantissa == 0:
         return np.int64(HOLE), np.int64(0)
     # a = word * 2^binary, scaled to 17 digits: a whole number, and a fraction y.
     word = (mantissa | np.uint64(1 << 52)) << np.uint64(11)
@@ -138,8 +140,6 @@ def shortest_64(a: Any) -> Any:
     m = np.int64(whole)
     # Half the distance to the next float64, less what the arithmetic may be off.
     half = (m + y) / np.float64(word >> np.uint64(10)) * (1 - 1e-12)
-    if mantissa == 0:
-        half *= 0.5
     for step, digits in ((100, 2), (10, 1)):
         fewer = (m + step // 2) // step
         if abs(np.float64(fewer * step - m) - y) < half:

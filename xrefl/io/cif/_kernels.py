@@ -143,9 +143,11 @@ def _delimited(text, p, limit, final):  # type: ignore[no-untyped-def]
     if c == 95:
         return LOOP_END, _PLAIN, p
     end = _token_end(text, p)
+    if end == size and not final:  # which may be the beginning of a keyword, or of more
+        return UNFINISHED, _PLAIN, p
     if _is_keyword(text, p, end):
         return LOOP_END, _PLAIN, p
-    return (UNFINISHED if end == size and not final else STOPPED), _PLAIN, end
+    return STOPPED, _PLAIN, end
 
 
 @lean_inline

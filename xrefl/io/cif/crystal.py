@@ -6,8 +6,9 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+from xrefl.crystal.cell import UnitCell
 from xrefl.crystal.spacegroup import SpaceGroup
-from xrefl.errors import CrystalError, FormatWarning
+from xrefl.errors import CrystalError, FormatError, FormatWarning
 from xrefl.io.symmetry import group_of
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ _NUMBER = (
     "_space_group_IT_number",
     "_symmetry_Int_Tables_number",
 )
+_MOST_OPERATIONS = 200  # more than any group has in a cell
 _WAVELENGTH = ("_diffrn_radiation_wavelength.wavelength", "_diffrn_radiation_wavelength_wavelength")
 _WAVELENGTH_ID = ("_diffrn_radiation_wavelength.id", "_diffrn_radiation_wavelength_id")
 _ONLY_WAVELENGTH = ("_diffrn_radiation_wavelength", "_diffrn_radiation.pdbx_wavelength")
@@ -56,18 +58,24 @@ def block_cell(block: CifBlock) -> tuple[float, ...] | None:
     """Return the unit cell in Å and degrees, None where the block does not give one.
 
     An angle that is left out is 90°, which the CIF dictionaries say is its default. Lengths of
-    zero, as a few old entries have them, are no cell, and give a `FormatWarning`.
+    zero, as a few old entries have them, and what else cannot be a cell give a `FormatWarning`.
     """
-    lengths = [block.number(*tags) for tags in _LENGTHS]
+    try:
+        lengths = [block.number(*tags) for tags in _LENGTHS]
+        angles = [block.number(*tags) for tags in _ANGLES]
+    except FormatError as error:
+        warnings.warn(f"{error}; read without a unit cell", FormatWarning, stacklevel=2)
+        return None
     if None in lengths:
         return None
-    angles = [block.number(*tags) for tags in _ANGLES]
     cell = tuple(float(x) for x in lengths if x is not None) + tuple(
         90.0 if angle is None else angle for angle in angles
     )
-    if min(cell) <= 0:
+    try:
+        UnitCell.from_parameters(cell)
+    except CrystalError as error:
         tag = next(tag for tag in _LENGTHS[0] if block.text(tag) is not None)
-        _warn(block, tag, f"the unit cell {cell} is none; read without it")
+        _warn(block, tag, f"the unit cell {cell} is none ({error}); read without it")
         return None
     return cell
 
@@ -149,12 +157,15 @@ def _listed(block: CifBlock) -> tuple[str, tuple[str, ...]] | None:
     tag = table.find(*_OPERATIONS) if table is not None else None
     if table is None or tag is None:
         return None
-    operations = tuple(triplet for triplet in table.texts(tag).tolist() if triplet is not None)
+    listed = dict.fromkeys(triplet for triplet in table.texts(tag).tolist() if triplet is not None)
+    operations = tuple(listed)[:_MOST_OPERATIONS]
     return (tag, operations) if operations else None
 
 
 def _numbered(text: str, cell: Sequence[float] | None) -> SpaceGroup:
-    if not text.isdecimal():  # a name would be understood, too, but is not what the tag is for
+    if (
+        not text.isdecimal() or len(text) > 3
+    ):  # a name would be understood, too, but is not what the tag is for
         raise CrystalError(f"{text!r} is not the number of a space group")
     return SpaceGroup.from_name(int(text), cell)
 
@@ -162,21 +173,30 @@ def _numbered(text: str, cell: Sequence[float] | None) -> SpaceGroup:
 def block_wavelengths(block: CifBlock) -> dict[str, float]:
     """Return the wavelengths in Å by their wavelength_id ("" where there is no id).
 
-    A wavelength of 0 means "not known", as in MTZ files, and is left out.
+    A wavelength of 0 means "not known", as in MTZ files, and is left out. What is no number, as
+    the list of wavelengths that `_diffrn_radiation.pdbx_wavelength` may be, and several values
+    for one id give a `FormatWarning`, and are left out as well.
     """
-    found: dict[str, float] = {}
+    found: dict[str, set[float]] = {}
     table = block.table(*_WAVELENGTH)
-    if table is not None:
-        tag = table.find(*_WAVELENGTH)
-        assert tag is not None
-        name = table.find(*_WAVELENGTH_ID)
-        names = table.texts(name).tolist() if name else [""] * table.nrow
-        for key, value in zip(names, table.numbers(tag).tolist(), strict=True):
-            if value > 0:
-                found.setdefault(key or "", value)
-    if not found and (only := block.number(*_ONLY_WAVELENGTH)) is not None and only > 0:
-        found[""] = only
-    return found
+    tag = table.find(*_WAVELENGTH) if table is not None else None
+    try:
+        if table is not None and tag is not None:
+            name = table.find(*_WAVELENGTH_ID)
+            names = table.texts(name).tolist() if name else [""] * table.nrow
+            for key, value in zip(names, table.numbers(tag).tolist(), strict=True):
+                if value > 0:
+                    found.setdefault(key or "", set()).add(value)
+        if not found and (only := block.number(*_ONLY_WAVELENGTH)) is not None and only > 0:
+            found[""] = {only}
+    except FormatError as error:
+        warnings.warn(f"{error}; read without wavelength", FormatWarning, stacklevel=2)
+        return {}
+    for key, values in found.items():
+        if len(values) > 1:
+            listed = ", ".join(f"{value:g}" for value in sorted(values))
+            _warn(block, tag or "", f"wavelength_id {key!r} has the wavelengths {listed}")
+    return {key: min(values) for key, values in found.items() if len(values) == 1}
 
 
 def block_wavelength(block: CifBlock) -> float | None:

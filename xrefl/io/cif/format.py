@@ -153,8 +153,20 @@ class Printf:
         return kinds[self.kind.lower()], self.precision, self.width, flags
 
     def text(self, value: float) -> str:
-        """Return a number in this format."""
-        return self.python % value
+        """Return a number in this format.
+
+        Raises
+        ------
+        FormatError
+            It is infinite, and the format is for whole numbers.
+        """
+        try:
+            return self.python % value
+        except OverflowError:
+            raise FormatError(
+                f"the value {value} cannot be written in the format {self.python}, which is for "
+                "whole numbers; use one such as %g, or make the value missing (NaN)"
+            ) from None
 
     @property
     def python(self) -> str:
@@ -167,9 +179,9 @@ class RowFormatter:
     r"""Writes rows of columns as lines of a loop.
 
     A number without a format becomes the shortest decimal that reads back as the same number of
-    its type: float32 for columns of float32, float64 for others. NaN becomes ``?``. Text is put
-    in quotes where it needs them, and where it looks like a number; the texts ``?`` and ``.``
-    stand for missing values, as does None.
+    its type: float32 for columns of float32, float64 for others; whole numbers below 10⁹ are
+    written in full. NaN becomes ``?``. Text is put in quotes where it needs them, and where it
+    looks like a number; the texts ``?`` and ``.`` stand for missing values, as does None.
 
     Parameters
     ----------
@@ -199,7 +211,8 @@ class RowFormatter:
         Raises
         ------
         FormatError
-            An array is neither of numbers nor of text, or is text where there is a format.
+            An array is neither of numbers nor of text, or is text where there is a format; or an
+            infinite number is to be written as a whole one.
         """
         from xrefl.io.cif import _format_kernels as kernels
 

@@ -27,4 +27,7 @@ def as_float(raw: bytes) -> float | None:
 
 def is_integer(raw: bytes) -> bool:
     """Tell whether a value is nothing but digits, perhaps after a minus, and fits into int32."""
-    return _INTEGER.fullmatch(raw) is not None and INT32_MIN <= int(raw) <= INT32_MAX
+    if _INTEGER.fullmatch(raw) is None:
+        return False
+    digits = int(raw.lstrip(b"-0") or b"0")  # Python refuses thousands of zeros
+    return digits <= (-INT32_MIN if raw.startswith(b"-") else INT32_MAX)

@@ -19,7 +19,7 @@ SMALL_BYTES = 2**17
 SMALL_VALUES = 50_000
 """Or if it has more values than this."""
 
-_LIKELY_END = re.compile(rb"[\r\n](?:_|loop_|data_|#)", re.IGNORECASE)
+_LIKELY_END = re.compile(rb"[\x09-\x0d ](?:_|loop_|data_|#)", re.IGNORECASE)
 
 
 class Item(NamedTuple):

@@ -272,7 +272,8 @@ class CifTable:
             tag = self._tags[column]
             raise FormatError(
                 f"{self.where}: {tag} has a value of {width} bytes, and {nrow} rows of that width "
-                f"would take {nrow * width * 4 / 2**30:.1f} GiB; read it with dtype 'O'"
+                f"would take {nrow * width * 4 / 2**30:.1f} GiB as text of fixed width; read the "
+                "column with .texts, which gives Python's texts"
             )
 
     def _bad(self, error: BadValueError, codes: set[Code]) -> FormatError:

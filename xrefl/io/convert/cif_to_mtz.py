@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Hashable, Mapping, Sequence
 from typing import IO, Any, Literal
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
-from xrefl.errors import CrystalError, FormatError, FormatWarning
-from xrefl.hkl.blocks import row_blocks
+from xrefl.errors import CrystalError, FormatError
 from xrefl.hkl.coordinates import join_coordinates
 from xrefl.hkl.crystal import crystal, reflection_dim
 from xrefl.hkl.datasets import DATASET_COORDS, DatasetInfo, dataset_coords, datasets_of
 from xrefl.hkl.original import to_asu_hkl
 from xrefl.io.convert.cif_to_mtz_batches import batches_of_images
+from xrefl.io.convert.cif_to_mtz_choice import choose_lines, numbers
 from xrefl.io.convert.cif_to_mtz_flags import check_free_flags
-from xrefl.io.convert.cif_to_mtz_spec import SpecLine, default_spec, parse_spec
+from xrefl.io.convert.cif_to_mtz_spec import SpecLine, parse_spec
+from xrefl.io.mtz.collect import history_lines
 from xrefl.io.mtz.column_types import INTEGER_TYPES
 from xrefl.io.mtz.write import to_mtz
 from xrefl.io.refln_cif.open import open_refln_cif
@@ -27,30 +26,6 @@ from xrefl.io.refln_cif.open import open_refln_cif
 __all__ = ["cif_to_mtz", "to_mtz_columns"]
 
 Spec = str | os.PathLike[str] | Sequence[str]
-
-# Columns that no one misses in an MTZ file: they label rows and groups, or follow from the
-# indices and the crystal.
-_NOT_MISSED = frozenset(
-    {
-        "id",
-        "crystal_id",
-        "wavelength_id",
-        "scale_group_code",
-        "diffrn_id",
-        "pdbx_image_id",
-        "class_code",
-        "standard_code",
-        "status",
-        "observed_status",
-        "include_status",
-        "refinement_status",
-        "d_spacing",
-        "sint_over_lambda",
-        "sint/lambda",
-        "symmetry_epsilon",
-        "symmetry_multiplicity",
-    }
-)
 
 _LONGEST_TITLE = 70  # of an MTZ file
 
@@ -84,8 +59,9 @@ def cif_to_mtz(
         Where to write, as in `to_mtz`. Rows are written in blocks.
     spec : path, str or sequence of str, optional
         A file of lines ``tag label type dataset [code=number,...]``, their text, or the lines.
-        Where lines share a label, the first counts whose tag is there with values. Texts that
-        have no code become missing.
+        Where lines share a label, the first counts whose tag is there with values; of standard
+        deviations the first that belongs to the values chosen (F_squared_sigma to
+        F_squared_meas). Texts that have no code become missing.
     block, kind, select : optional
         Which rows, as in `xrefl.open_refln_cif`.
     title : str, optional
@@ -106,8 +82,10 @@ def cif_to_mtz(
     Warns
     -----
     FormatWarning
-        The default spec leaves out a column of measured or calculated values; pdbx_r_free_flag
-        and status disagree on the free set; no row has one of the codes of a column of text.
+        The default spec leaves out a column of measured or calculated values; a spec of your own
+        asks for one that is not there (lines that it has kept from the default one may do so);
+        pdbx_r_free_flag and status disagree on the free set; no row has one of the codes of a
+        column of text; values and standard deviations are of different quantities.
 
     Examples
     --------
@@ -163,10 +141,7 @@ def to_mtz_columns(
     dim = reflection_dim(ds)
     cell = _cell(ds)
     names = {str(name).lower(): name for name in ds.data_vars if ds[name].dims == (dim,)}
-    lines = parse_spec(spec) if spec is not None else default_spec(merged=dim == "hkl")
-    chosen = _choose(ds, names, lines)
-    if spec is None:
-        _warn_of_left_out(ds, names, chosen)
+    chosen = choose_lines(ds, names, None if spec is None else parse_spec(spec))
     if any(line.tag.lower() == "pdbx_r_free_flag" for line in chosen):
         check_free_flags(ds, names)
     datasets = _datasets(ds, cell, wavelength)
@@ -206,9 +181,7 @@ def _described(ds: xr.Dataset, title: str | None, history: Sequence[str] | None)
     if title is None:
         title = ds.attrs.get("title") or f"Reflections of {what}"[:_LONGEST_TITLE]
     if history is None:
-        earlier = ds.attrs.get("history") or []
-        earlier = earlier.splitlines() if isinstance(earlier, str) else list(earlier)
-        history = [f"From xrefl cif_to_mtz: {what}", *earlier]
+        history = [f"From xrefl cif_to_mtz: {what}", *history_lines(ds)]
     return ds.assign_attrs(title=title, history=list(history))
 
 
@@ -253,73 +226,6 @@ def _datasets(
     return datasets
 
 
-def _choose(
-    ds: xr.Dataset, names: Mapping[str, Hashable], lines: Sequence[SpecLine]
-) -> list[SpecLine]:
-    """Return the line that counts for each label, in the order of the labels."""
-    by_label: dict[str, list[SpecLine]] = {}
-    for line in lines:
-        if line.tag.lower() in names:
-            by_label.setdefault(line.label, []).append(line)
-    chosen = []
-    for candidates in by_label.values():
-        line = candidates[0]
-        # Values are read only where something depends on whether there are any.
-        if len(candidates) > 1 or line.codes:
-            full = next((one for one in candidates if _has_values(ds, names, one)), None)
-            if full is None and line.codes:
-                _warn_of_codes(ds, line)
-            line = full or line
-        chosen.append(line)
-    if not chosen:
-        found = ", ".join(map(str, names.values())) or "only indices"
-        raise FormatError(
-            f"none of the tags of the spec is in the table, which has {found}; give a spec that "
-            "names some of these"
-        )
-    return chosen
-
-
-def _has_values(ds: xr.Dataset, names: Mapping[str, Hashable], line: SpecLine) -> bool:
-    column = ds[names[line.tag.lower()]].variable
-    return any(
-        not np.isnan(_numbers(values, line)).all()
-        for (values,) in row_blocks([column], column.shape[0])
-    )
-
-
-def _warn_of_codes(ds: xr.Dataset, line: SpecLine) -> None:
-    warnings.warn(
-        f"{line.where}: no row has one of the codes {', '.join(line.codes)} in {line.tag}, so that "
-        f"the column {line.label} has no values; give a spec with the codes that are in the file",
-        FormatWarning,
-        stacklevel=5,
-    )
-
-
-def _warn_of_left_out(
-    ds: xr.Dataset, names: Mapping[str, Hashable], chosen: Sequence[SpecLine]
-) -> None:
-    settled = _NOT_MISSED.union(line.tag.lower() for line in chosen)
-    left = [str(name) for key, name in names.items() if key not in settled and _is_given(ds, name)]
-    if left:
-        warnings.warn(
-            f"the default spec has no MTZ column for {', '.join(left)}, which the MTZ file will "
-            "not have; a spec of your own can name them (xrefl cif2mtz --print-spec shows the "
-            "default one)",
-            FormatWarning,
-            stacklevel=4,
-        )
-
-
-def _is_given(ds: xr.Dataset, name: Hashable) -> bool:
-    """Tell whether a column has values; one that would have to be computed is taken to have."""
-    column = ds[name].variable
-    if column.dtype.kind != "f" or column.chunks is not None:
-        return True
-    return any(not np.isnan(values).all() for (values,) in row_blocks([column], column.shape[0]))
-
-
 def _in_asymmetric_unit(ds: xr.Dataset) -> xr.Dataset:
     """Return just the indices of observations, in the asymmetric unit, and M/ISYM."""
     coords = {
@@ -339,7 +245,7 @@ def _converted(column: xr.Variable, line: SpecLine, dataset_id: int) -> xr.Varia
     converted: xr.Variable
     if line.codes or column.dtype.kind not in "iufb":
         converted = xr.apply_ufunc(
-            _numbers,
+            numbers,
             column,
             kwargs={"line": line},
             dask="parallelized",
@@ -351,41 +257,3 @@ def _converted(column: xr.Variable, line: SpecLine, dataset_id: int) -> xr.Varia
         converted = column.copy(deep=False)
     converted.attrs = {"mtz_type": line.type, "dataset_id": dataset_id, **attrs}
     return converted
-
-
-def _numbers(values: NDArray[Any], line: SpecLine) -> NDArray[Any]:
-    """Return the numbers of a column: those of its codes, or what its texts say."""
-    if line.codes:
-        numbers = np.full(len(values), np.nan)
-        for code, number in line.codes.items():
-            numbers[values == _like(values, code)] = number
-        return numbers
-    if values.dtype.kind in "iufb":
-        return values
-    texts = np.where(np.isin(values, ("?", ".")), "nan", values).astype(np.str_)
-    try:
-        if not np.any(np.strings.find(texts, "_") >= 0):  # Python reads 1_0 as 10
-            return texts.astype(np.float64)
-    except ValueError:
-        pass
-    text = next(text for text in texts.tolist() if not _is_number(text))
-    raise FormatError(
-        f"{line.where}: {line.tag} is to become {line.label}, but it has the text {text!r}; give "
-        f"the line codes, such as '{line.tag} {line.label} {line.type} {line.dataset} {text}=1', "
-        "or leave it out"
-    )
-
-
-def _like(values: NDArray[Any], code: str) -> str | float:
-    """Return a code as the column would have it: a number where that has numbers."""
-    if values.dtype.kind not in "iufb":
-        return code
-    return float(code) if _is_number(code) else np.nan
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return "_" not in text

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from xrefl.errors import FormatError, FormatWarning
 from xrefl.hkl.blocks import row_blocks
 from xrefl.hkl.datasets import DatasetInfo
+from xrefl.io.cif.format import number_text
 from xrefl.io.mtz.batches import batch_coords
 from xrefl.io.mtz.header import (
     DATASET_WORD,
@@ -32,6 +33,7 @@ _WAVELENGTH_WORD = 86
 
 # Programs of CCP4 keep the batches of sweeps apart by thousands, with room between.
 _STEP, _ROOM = 1000, 100
+_MISSING = "?"  # as `number_text` has it
 
 
 def batches_of_images(
@@ -61,7 +63,8 @@ def batches_of_images(
     Raises
     ------
     FormatError
-        An image number is missing, negative, or not whole.
+        An image number is missing, negative, or not whole; diffrn_id is missing in some rows.
+        (Where it is missing in all, there is one sweep.)
 
     Warns
     -----
@@ -80,6 +83,17 @@ def batches_of_images(
             stacklevel=4,
         )
     overview = _overview(ds.sizes["obs"], image, sweep, angle)
+    found = set(overview["sweep"])
+    if _MISSING in found:
+        if len(found) > 1:
+            raise FormatError(
+                "diffrn_id is missing for some observations, but it tells sweeps and data sets "
+                "apart, and so numbers the batches; leave those rows out, for instance with "
+                '.isel(obs=ds.diffrn_id != "?"), or fill it in, and give the Dataset to '
+                "cif_to_mtz"
+            )
+        sweep = None
+        overview["sweep"] = ""
     offsets = _offsets(overview)
     ids = np.array(sorted(offsets))
     steps = np.array([offsets[one] for one in ids.tolist()], np.int64)
@@ -143,17 +157,28 @@ def _whole(images: NDArray[Any]) -> NDArray[np.int64]:
         )
     wrong = images[~((images >= 0) & (images < 2**24) & (np.rint(images) == images))]
     if wrong.size:
-        found = "missing" if np.isnan(wrong[0]) else f"{wrong[0]:g}"
+        missing = bool(np.isnan(wrong[0]))
+        remedy = (
+            "leave those rows out, for instance with .isel(obs=...), or number them"
+            if missing
+            else "change the numbers with .assign(pdbx_image_id=...), or drop the column"
+        )
         raise FormatError(
-            f"pdbx_image_id is {found} for some observations, but BATCH must be a whole number "
-            "from 0 to 16,777,215 in every row; leave those rows out, for instance with "
-            ".isel(obs=...), or number them, and give the Dataset to cif_to_mtz"
+            f"pdbx_image_id is {'missing' if missing else f'{wrong[0]:g}'} for some observations, "
+            f"but BATCH must be a whole number from 0 to 16,777,215 in every row; {remedy}, and "
+            "give the Dataset to cif_to_mtz"
         )
     return images.astype(np.int64)
 
 
 def _texts(sweeps: NDArray[Any]) -> NDArray[np.str_]:
-    return sweeps.astype(np.str_)
+    """Return the names of sweeps, "?" where there is none."""
+    if sweeps.dtype.kind == "f":  # whole numbers of which some are missing
+        return np.array([number_text(one) for one in sweeps.tolist()], np.str_)
+    if sweeps.dtype.kind == "O":
+        sweeps = np.where(pd.isna(sweeps), _MISSING, sweeps)
+    texts = sweeps.astype(np.str_)
+    return np.where(texts == ".", _MISSING, texts)
 
 
 def _offsets(overview: pd.DataFrame) -> dict[str, int]:

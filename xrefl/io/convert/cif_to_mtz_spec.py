@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import takewhile
@@ -21,9 +22,18 @@ from pathlib import Path
 from typing import NoReturn
 
 from xrefl.errors import FormatError
+from xrefl.hkl.datasets import DATASET_COORDS
 from xrefl.io.mtz.column_types import COLUMN_TYPES
+from xrefl.io.mtz.header import BATCH_COORDS
 
-__all__ = ["DEFAULT_MERGED", "DEFAULT_UNMERGED", "SpecLine", "default_spec", "parse_spec"]
+__all__ = [
+    "DEFAULT_MERGED",
+    "DEFAULT_UNMERGED",
+    "SpecLine",
+    "default_spec",
+    "parse_spec",
+    "quantity",
+]
 
 DEFAULT_MERGED = """\
 # tag                           label       type  data set  codes
@@ -93,8 +103,10 @@ pdbx_detector_y   YDET   R     0
 pdbx_scan_angle   ROT    R     0
 """
 
-_LONGEST_LABEL = 30
+_LABEL = re.compile(r"[!-~]{1,30}")
 _MADE = ("H", "K", "L", "M/ISYM", "BATCH")
+# Names of coordinates in a Dataset, which its columns cannot have.
+_TAKEN = frozenset({"h", "k", "l", "hkl", "obs", *DATASET_COORDS, *BATCH_COORDS})
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +133,22 @@ class SpecLine:
     dataset: int
     codes: dict[str, float] = field(default_factory=dict)
     where: str = ""
+
+
+def quantity(tag: str) -> str:
+    """Return what a value and its standard deviation have in common, as "F_squared" or "F_au".
+
+    Examples
+    --------
+    >>> quantity("F_squared_sigma") == quantity("F_squared_meas")
+    True
+    >>> quantity("F_meas_au") == quantity("F_sigma")  # another scale
+    False
+    """
+    bare = tag.lower().removesuffix("_au")
+    scale = "_au" if tag.lower() != bare else ""
+    bare = bare.removesuffix("_sigma").removesuffix("_u")
+    return bare.removesuffix("_meas").removesuffix("_net") + scale
 
 
 def default_spec(*, merged: bool) -> list[SpecLine]:
@@ -168,7 +196,7 @@ def _texts(spec: str | os.PathLike[str] | Sequence[str]) -> tuple[list[str], str
     if isinstance(spec, (str, os.PathLike)):
         path = Path(spec).expanduser()
         try:
-            return path.read_text(encoding="utf-8").splitlines(), str(path)
+            return path.read_text(encoding="utf-8-sig").splitlines(), str(path)
         except UnicodeDecodeError:
             raise FormatError(
                 f"{path}: not a text file in UTF-8, which a spec must be; xrefl cif2mtz "
@@ -186,10 +214,12 @@ def _line(words: list[str], where: str) -> SpecLine:
     if kind not in COLUMN_TYPES or kind in "HYB":
         allowed = " ".join(letter for letter in COLUMN_TYPES if letter not in "HYB")
         _refuse(where, f"the type is {kind!r}, but must be one of {allowed}")
-    if len(label.encode()) > _LONGEST_LABEL:
-        _refuse(where, f"the label {label!r} has more than {_LONGEST_LABEL} characters")
+    if not _LABEL.fullmatch(label):
+        _refuse(where, f"the label {label!r} is not of at most 30 printable ASCII characters")
     if label in _MADE:
         _refuse(where, f"the column {label} is made by the conversion itself")
+    if label in _TAKEN:
+        _refuse(where, f"the label {label!r} has another meaning in xrefl; choose another")
     if dataset not in ("0", "1"):
         _refuse(where, f"the data set is {dataset!r}, but must be 0 (base) or 1")
     codes = _codes(words[4], where) if len(words) == 5 else {}

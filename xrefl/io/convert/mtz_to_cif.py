@@ -11,13 +11,15 @@ from typing import IO
 import numpy as np
 import xarray as xr
 
-from xrefl.errors import FormatError, FormatWarning
+from xrefl.errors import FormatWarning
 from xrefl.hkl.crystal import is_merged
+from xrefl.hkl.datasets import DATASET_COORDS, dataset_coords, datasets_of
 from xrefl.io.convert.mtz_to_cif_loop import spec_loop
 from xrefl.io.convert.mtz_to_cif_spec import Spec, default_spec, parse_spec
 from xrefl.io.mtz.open import open_mtz
-from xrefl.io.refln_cif.write import block_name, warn_of, write_blocks
+from xrefl.io.refln_cif.write import Block, block_name, warn_of, write_blocks
 from xrefl.io.refln_cif.write_items import crystal_items
+from xrefl.io.refln_cif.write_links import links_of
 
 __all__ = ["mtz_to_cif"]
 
@@ -44,7 +46,8 @@ def mtz_to_cif(
     --print-spec``. Numbers are written so that nothing is lost, unless the spec has formats.
     Cell, space group with its operations, title, history, and the names, cells and
     wavelengths of all data sets go along. Observations get their original Miller indices;
-    batch headers, for which mmCIF has no place, do not go along.
+    batch headers, for which mmCIF has no place, do not go along. Which data set a column
+    belongs to is kept under local data names, which `xrefl.cif_to_mtz` reads.
 
     Parameters
     ----------
@@ -61,8 +64,9 @@ def mtz_to_cif(
     wavelength : float, optional
         In Å, for all data sets but the base, in place of what the file says.
     skip_empty : bool or sequence of str
-        Leave out rows in which all values are missing, indices and flags aside; or those in
-        which the columns given are missing.
+        Leave out rows in which all values are missing, indices, flags and what tells where a
+        reflection was recorded (pdbx_scan_angle and the like) aside; or those in which the
+        columns given are missing.
     skip_negative_sigma : bool
         Leave out rows in which a standard deviation that is written is negative.
     free_value : int, optional
@@ -81,11 +85,14 @@ def mtz_to_cif(
     FormatError, MissingColumnError
         The file is damaged, the spec is not understood or needs a column that is not there, or
         no rows are left.
+    ValueError
+        The wavelength is not positive.
 
     Warns
     -----
     FormatWarning
-        Columns are left out by the spec.
+        Columns are left out by the spec, as is the part M of M/ISYM, which marks partial
+        observations; `free_value` is none of the flags.
 
     Examples
     --------
@@ -106,13 +113,15 @@ def mtz_to_cif(
     loop, left_out = spec_loop(
         ds,
         lines,
+        ddl1=False,
         free_value=free_value,
         skip_empty=skip_empty,
         skip_negative_sigma=skip_negative_sigma,
     )
     warn_of(left_out)
     name = block_name(block or (f"r{entry_id}sf" if entry_id else "mtz"))
-    return write_blocks([(name, crystal_items(ds, entry_id, ddl1=False), [loop])], dst)
+    items = crystal_items(ds, entry_id, ddl1=False)
+    return write_blocks([Block(name, items, links_of(ds, loop), (loop,), ddl1=False)], dst)
 
 
 def _opened(src: str | os.PathLike[str] | bytes | IO[bytes]) -> xr.Dataset:
@@ -128,12 +137,11 @@ def _with_options(ds: xr.Dataset, wavelength: float | None, history: bool) -> xr
         ds.attrs.pop("history", None)
     if wavelength is None:
         return ds
-    if not (np.isfinite(wavelength) and wavelength > 0):
-        raise FormatError(f"the wavelength must be a positive number in Å, not {wavelength}")
+    if not 0 < wavelength < np.inf:
+        raise ValueError(f"the wavelength must be a positive number of Å, not {wavelength}")
     ds.attrs["wavelength"] = float(wavelength)
-    if "dataset_wavelength" in ds.coords:
-        old = ds["dataset_wavelength"]
-        base = (ds["dataset_id"].values == 0) & np.isnan(old.values)
-        new = np.where(base & (ds.sizes["dataset_id"] > 1), np.nan, float(wavelength))
-        ds = ds.assign_coords(dataset_wavelength=old.copy(data=new))
-    return ds
+    datasets = datasets_of(ds)
+    for one in datasets:
+        if one.id != 0 or one.wavelength == one.wavelength or len(datasets) == 1:
+            one.wavelength = float(wavelength)
+    return ds.drop_vars(DATASET_COORDS, errors="ignore").assign_coords(dataset_coords(datasets))

@@ -7,18 +7,21 @@ from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
 from xrefl.errors import FormatError, FormatWarning, MissingColumnError
+from xrefl.hkl.blocks import row_blocks
 from xrefl.hkl.crystal import is_merged, reflection_dim
 from xrefl.hkl.datasets import datasets_of
 from xrefl.hkl.find import free_flag
 from xrefl.hkl.original import to_original_hkl
 from xrefl.io.convert.mtz_to_cif_spec import SpecLine
 from xrefl.io.refln_cif.tags import INDEX_TAGS
-from xrefl.io.refln_cif.write_columns import CATEGORIES, index_columns, is_ddl1, needs_point
-from xrefl.io.refln_cif.write_items import diffraction_items, wavelengths
+from xrefl.io.refln_cif.write_columns import CATEGORIES, index_columns, needs_point
+from xrefl.io.refln_cif.write_items import diffraction_items
+from xrefl.io.refln_cif.write_links import wavelengths
 from xrefl.io.refln_cif.write_rows import Loop, LoopColumn, RowTest
 
 __all__ = ["spec_loop"]
@@ -29,6 +32,12 @@ _MEASURED = frozenset(
     | {"pdbx_i_plus", "pdbx_i_minus", "pdbx_f_plus", "pdbx_f_minus"}
 )
 _SIGMA_TYPES, _NO_MEASUREMENT = frozenset("QLM"), frozenset("HIBY")
+_GEOMETRY = frozenset(
+    {"pdbx_scan_angle", "pdbx_detector_x", "pdbx_detector_y", "scan_width", "wavelength"}
+    | {"d_spacing", "sint_over_lambda", "sint/lambda", "mean_path_length_tbar"}
+    | {f"angle_{name}" for name in ("chi", "kappa", "omega", "phi", "psi", "theta")}
+)
+_PARTIAL = 256  # M/ISYM is ISYM and, for partial observations, a multiple of this
 _SWEEP = 1000  # programs number the batches of sweeps from multiples of it
 
 
@@ -36,6 +45,7 @@ def spec_loop(
     ds: xr.Dataset,
     lines: Sequence[SpecLine],
     *,
+    ddl1: bool,
     free_value: int | None = None,
     skip_empty: bool | Sequence[str] = False,
     skip_negative_sigma: bool = False,
@@ -51,11 +61,13 @@ def spec_loop(
         With the labels of an MTZ file.
     lines : sequence of SpecLine
         The spec.
+    ddl1 : bool
+        Whether the tags are those of the core dictionary ("_refln_index_h").
     free_value : int, optional
         The flag of the free set; by default what `xrefl.hkl.find.free_flag` says.
     skip_empty : bool or sequence of str
         Leave out rows in which all measured or calculated values, or those of the columns
-        given, are missing.
+        given, are missing. Geometry is none: neither rotation nor position on the detector.
     skip_negative_sigma : bool
         Leave out rows in which a standard deviation that is written is negative.
 
@@ -63,23 +75,30 @@ def spec_loop(
     ------
     FormatError, MissingColumnError
         A column that a line needs is not there.
+
+    Warns
+    -----
+    FormatWarning
+        `free_value` is of no use; or, when the loop is written, M/ISYM marks partial
+        observations, which are then not marked.
     """
     if not is_merged(ds) and any(_type(column) == "Y" for column in ds.data_vars.values()):
         ds = to_original_hkl(ds)
-    return _Maker(ds, free_value).loop(lines, skip_empty, skip_negative_sigma)
+    return _Maker(ds, ddl1, free_value).loop(lines, skip_empty, skip_negative_sigma)
 
 
 class _Maker:
-    def __init__(self, ds: xr.Dataset, free_value: int | None) -> None:
+    def __init__(self, ds: xr.Dataset, ddl1: bool, free_value: int | None) -> None:
         self._ds = ds
+        self._ddl1 = ddl1
         self._free_value = free_value
         self._nrow = ds.sizes[reflection_dim(ds)]
-        self._category = CATEGORIES[reflection_dim(ds), is_ddl1(ds)]
+        self._category = CATEGORIES[reflection_dim(ds), ddl1]
         self._names: dict[str, Hashable] = {"H": "h", "K": "k", "L": "l"}
         for name in ds.data_vars:
             self._names[str(ds.variables[name].attrs.get("mtz_label", name))] = name
             self._names[str(name)] = name
-        self._used: dict[Hashable, None] = {}
+        self._used: dict[Hashable, str] = {}  # under which tag, in lower case
         self._preamble = ""
         self._batch = next((n for n, c in ds.data_vars.items() if _type(c) == "B"), None)
 
@@ -105,7 +124,7 @@ class _Maker:
             if label is None:
                 continue
             previous, name = label, self._names[label]
-            self._used[name] = None
+            self._used[name] = line.tag.lower()
             if line.status:
                 flags.append(name)
                 columns.append(line)
@@ -113,23 +132,42 @@ class _Maker:
                 columns.append(self._column(line, (self._ds.variables[name],)))
         ready = [one for one in columns if isinstance(one, LoopColumn)]
         measured = [
-            one.inputs[0]
-            for one in ready
-            if one.tag[len(self._category) :].lower() in _MEASURED and one.make is None
+            one.inputs[0] for one in ready if self._bare(one) in _MEASURED and one.make is None
         ]
-        made_columns = [
-            one if isinstance(one, LoopColumn) else self._status(one, flags.pop(0), measured)
-            for one in columns
-        ]
-        if not any(one.tag[len(self._category) :].lower() in INDEX_TAGS for one in made_columns):
-            made_columns = index_columns(self._ds) + made_columns
-        tests = [*self._empty(skip_empty)] + (self._negative() if skip_negative_sigma else [])
+        if self._free_value is not None and not flags:
+            warnings.warn(
+                f"free_value={self._free_value} changes nothing: there is no column of free flags "
+                "that a line of the spec makes into status",
+                FormatWarning,
+                stacklevel=2,
+            )
+        made_columns = self._with_indices(
+            [
+                one if isinstance(one, LoopColumn) else self._status(one, flags.pop(0), measured)
+                for one in columns
+            ]
+        )
+        tests = [*self._empty(skip_empty), *self._partial()]
+        tests += self._negative() if skip_negative_sigma else []
         left_out = [
             name
             for name, column in self._ds.data_vars.items()
             if name not in self._used and not self._is_original(column)
         ]
         return Loop(made_columns, self._nrow, tests, self._preamble), left_out
+
+    def _bare(self, column: LoopColumn) -> str:
+        return column.tag[len(self._category) :].lower()
+
+    def _with_indices(self, columns: list[LoopColumn]) -> list[LoopColumn]:
+        """Return the columns with the Miller indices that are not among them, in order."""
+        given = {self._bare(one): one for one in columns if self._bare(one) in INDEX_TAGS}
+        indices = index_columns(self._ds, ddl1=self._ddl1)
+        if len(given) == len(indices):
+            return columns
+        rest = [one for one in columns if self._bare(one) not in given]
+        at = min((columns.index(one) for one in given.values()), default=0)
+        return rest[:at] + [given.get(self._bare(one), one) for one in indices] + rest[at:]
 
     def _is_original(self, column: xr.DataArray) -> bool:
         """Tell M/ISYM, which has become part of the Miller indices."""
@@ -167,15 +205,32 @@ class _Maker:
     def _status(
         self, line: SpecLine, name: Hashable, measured: Sequence[xr.Variable]
     ) -> LoopColumn:
+        if self._ds[name].dtype.kind not in "fiub":
+            raise FormatError(
+                f"{line.where}: S makes codes of free flags, which are numbers, but {name} is "
+                "text; leave S out of the line"
+            )
+        if self._free_value is not None:
+            self._check_free_value(name)
         free = self._free_value if self._free_value is not None else self._found_free_value(name)
 
         def status(_: NDArray[np.intp], flags: Any, *values: Any) -> NDArray[Any]:
             codes = np.where(flags == free, "f", "o")
             if values:
-                codes[np.all([np.isnan(each) for each in values], axis=0)] = "x"
+                codes[np.all([_is_missing(each) for each in values], axis=0)] = "x"
             return codes
 
         return self._column(line, (self._ds.variables[name], *measured), status)
+
+    def _check_free_value(self, name: Hashable) -> None:
+        flags = [self._ds.variables[name]]
+        if not any((block == self._free_value).any() for (block,) in row_blocks(flags, self._nrow)):
+            warnings.warn(
+                f"no flag in {name} is {self._free_value}, which free_value= says marks the free "
+                "set; no reflection gets the status f",
+                FormatWarning,
+                stacklevel=2,
+            )
 
     def _found_free_value(self, name: Hashable) -> int | None:
         attrs = free_flag(xr.Dataset({"FREE": ("rows", self._ds[name].values)})).attrs
@@ -215,7 +270,7 @@ class _Maker:
 
     def _of_batch(self, line: SpecLine, which: int) -> LoopColumn:
         """Return a column of data sets (``which`` 0) or image numbers (1) of batches."""
-        self._used[self._batch] = None
+        self._used[self._batch] = line.tag.lower()
         sweeps = self._sweeps()
         known = np.array(sorted(sweeps), np.int64)
         datasets = np.array([sweeps[number][0] for number in known.tolist()], np.int64)
@@ -259,7 +314,7 @@ class _Maker:
         return max((one.id for one in datasets_of(self._ds)), default=1)
 
     def _describe(self, line: SpecLine, numbers: Sequence[int]) -> None:
-        if line.tag == "diffrn_id" and not is_ddl1(self._ds):
+        if line.tag == "diffrn_id" and not self._ddl1:
             found = wavelengths(self._ds)
             same = len(set(found.values())) == 1
             numbers = numbers or [self._only_dataset()]
@@ -272,9 +327,10 @@ class _Maker:
         if skip is True:
             names = [
                 name
-                for name in self._used
+                for name, tag in self._used.items()
                 if self._ds.variables[name].dtype.kind == "f"
                 and _type(self._ds[name]) not in _NO_MEASUREMENT
+                and tag not in _GEOMETRY
             ]
         else:
             labels = [skip] if isinstance(skip, str) else list(skip)
@@ -288,10 +344,37 @@ class _Maker:
         if not names:
             return []
         inputs = tuple(self._ds.variables[name] for name in names)
-        return [RowTest(inputs, lambda *values: ~np.all([np.isnan(v) for v in values], axis=0))]
+        return [RowTest(inputs, lambda *values: ~np.all([_is_missing(v) for v in values], axis=0))]
+
+    def _partial(self) -> list[RowTest]:
+        """Return a test that keeps all rows, but warns if there are partial observations."""
+        inputs = [
+            column.variable
+            for name, column in self._ds.data_vars.items()
+            if name not in self._used and self._is_original(column)
+        ]
+        warned = False
+
+        def keep(misym: Any) -> NDArray[np.bool_]:
+            nonlocal warned
+            if not warned and (misym >= _PARTIAL).any():
+                warned = True
+                warnings.warn(
+                    "not written: the part M of M/ISYM, which marks partial observations; a CIF "
+                    "file has no place for it",
+                    FormatWarning,
+                    stacklevel=2,
+                )
+            return np.ones(len(misym), np.bool_)
+
+        return [RowTest((one,), keep) for one in inputs]
 
     def _negative(self) -> list[RowTest]:
-        sigmas = [name for name in self._used if _type(self._ds[name]) in _SIGMA_TYPES]
+        sigmas = [
+            name
+            for name in self._used
+            if _type(self._ds[name]) in _SIGMA_TYPES and self._ds[name].dtype.kind in "fi"
+        ]
         if not sigmas:
             return []
         inputs = tuple(self._ds.variables[name] for name in sigmas)
@@ -299,4 +382,16 @@ class _Maker:
 
 
 def _type(column: xr.DataArray) -> str:
+    if column.dtype.kind == "b":  # the outcome of a comparison, whatever was compared
+        return "I"
     return str(column.attrs.get("mtz_type", ""))
+
+
+def _is_missing(values: NDArray[Any]) -> NDArray[np.bool_]:
+    """Tell which numbers are NaN, and which texts stand for no value."""
+    if values.dtype.kind in "iub":
+        return np.zeros(len(values), np.bool_)
+    if values.dtype.kind == "f":
+        return np.asarray(np.isnan(values))
+    missing: NDArray[np.bool_] = pd.isna(values.astype(object)) | (values == "?") | (values == ".")
+    return missing

@@ -177,7 +177,7 @@ def _texts(spec: Spec) -> tuple[list[str], str]:
     if isinstance(spec, (str, os.PathLike)):
         path = Path(spec).expanduser()
         try:
-            return path.read_text(encoding="utf-8").splitlines(), str(path)
+            return path.read_text(encoding="utf-8-sig").splitlines(), str(path)
         except UnicodeDecodeError:
             raise FormatError(
                 f"{path}: not a text file in UTF-8, which a spec must be; xrefl mtz2cif "

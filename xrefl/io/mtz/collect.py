@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import xarray as xr
 
 from xrefl.crystal.spacegroup import SpaceGroup
@@ -16,9 +18,9 @@ from xrefl.io.mtz.batches import batches_of
 from xrefl.io.mtz.column_types import COLUMN_TYPES, SIGN_PAIR_TYPES
 from xrefl.io.mtz.header import ColumnInfo, Header
 
-__all__ = ["Content", "collect"]
+__all__ = ["Content", "collect", "history_lines"]
 
-_LONGEST_LABEL = 30
+_LABEL = re.compile(r"[!-~]{1,30}")  # records have room for 30 bytes
 
 
 @dataclass(slots=True)
@@ -60,7 +62,7 @@ def collect(ds: xr.Dataset) -> Content:
         operations=_operations(ds, spacegroup),
         columns=infos,
         datasets=datasets,
-        history=_lines(ds.attrs.get("history") or ()),
+        history=history_lines(ds),
         appended_text=ds.attrs.get("mtz_appended_text", ""),
         batches=batches_of(ds),
     )
@@ -103,8 +105,14 @@ def _check_datasets(infos: Sequence[ColumnInfo], datasets: Sequence[DatasetInfo]
             )
 
 
-def _lines(history: str | Sequence[str]) -> list[str]:
-    return history.splitlines() if isinstance(history, str) else [str(line) for line in history]
+def history_lines(ds: xr.Dataset) -> list[str]:
+    """Return the history in the attrs of a Dataset, which netCDF may have made an array."""
+    history = ds.attrs.get("history")
+    if history is None:
+        return []
+    if isinstance(history, str):
+        return history.splitlines()
+    return [str(line) for line in np.atleast_1d(history).tolist()]
 
 
 def _info(column: xr.DataArray, label: str, kind: str | None, dataset_id: int) -> ColumnInfo:
@@ -149,7 +157,8 @@ def _column_order(ds: xr.Dataset, dim: str) -> list[Hashable]:
         if variable.dtype.kind not in "fiub":
             raise FormatError(
                 f"variable {name!r} is of dtype {variable.dtype}, but an MTZ file holds real "
-                "numbers only; convert or drop it first"
+                "numbers only; convert or drop it first, or let xrefl.cif_to_mtz do so, if the "
+                "Dataset is that of a CIF file"
             )
     left = list(ds.data_vars)
     ordered: list[Hashable] = []
@@ -179,10 +188,10 @@ def _mate(ds: xr.Dataset, name: Hashable) -> str | None:
 
 def _check_labels(labels: Sequence[str]) -> None:
     for label in labels:
-        if not label or len(label.encode()) > _LONGEST_LABEL or label.split() != [label]:
+        if not _LABEL.fullmatch(label):
             raise FormatError(
-                f"the name {label!r} cannot be the label of an MTZ column: it must have 1 to "
-                f"{_LONGEST_LABEL} characters and no spaces; rename the variable first"
+                f"the name {label!r} cannot be the label of an MTZ column: it must have 1 to 30 "
+                "characters, all of printable ASCII and none a space; rename the variable first"
             )
         if labels.count(label) > 1:
             raise FormatError(f"two columns have the label {label!r}; rename one of them first")

@@ -11,9 +11,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from xrefl.crystal.spacegroup import SpaceGroup
-from xrefl.errors import FormatWarning
+from xrefl.errors import FormatError, FormatWarning
 from xrefl.hkl.datasets import DatasetInfo
-from xrefl.io.mtz.header import Batches, Header
+from xrefl.io.mtz.header import Batches, ColumnInfo, Header
 from xrefl.io.mtz.records import DATA_START, MAGIC, RECORD
 
 __all__ = ["RowSummary", "compose_header", "compose_start"]
@@ -83,7 +83,13 @@ def compose_header(header: Header, spacegroup: SpaceGroup, summary: RowSummary) 
 
 
 def _record(line: str) -> bytes:
-    return line.encode().ljust(RECORD)
+    record = line.encode().ljust(RECORD)
+    if len(record) != RECORD:
+        raise FormatError(
+            f"a record of an MTZ file has {RECORD} bytes, but this one would have {len(record)}: "
+            f"{line!r}; shorten the names or numbers in it"
+        )
+    return record
 
 
 def _text(start: str, text: str, room: int) -> str:
@@ -149,12 +155,16 @@ def _columns(header: Header, summary: RowSummary) -> list[str]:
             f"{column.dataset_id:4d}"
         )
         if column.source:
-            source = _text(f"COLSRC {column.label:<30} ", column.source, 36)
-            lines.append(f"{source:<74}  {column.dataset_id:4d}")
+            lines.append(_of_column("COLSRC", column, column.source))
         if column.group:
-            group = _text(f"COLGRP {column.label:<30} ", column.group, 36)
-            lines.append(f"{group:<74}  {column.dataset_id:4d}")
+            lines.append(_of_column("COLGRP", column, column.group))
     return lines
+
+
+def _of_column(keyword: str, column: ColumnInfo, text: str) -> str:
+    line = _text(f"{keyword} {column.label:<30} ", text, 36)
+    padding = " " * (74 - len(line.encode()))  # a letter may be several bytes
+    return f"{line}{padding}  {column.dataset_id:4d}"
 
 
 def _dataset(dataset: DatasetInfo) -> list[str]:

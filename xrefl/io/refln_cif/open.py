@@ -15,17 +15,25 @@ from xarray.core import indexing
 from xrefl.errors import FormatError, FormatWarning, MissingColumnError
 from xrefl.hkl.coordinates import join_coordinates
 from xrefl.io.chunks import chunked, preferred
+from xrefl.io.cif.crystal import block_wavelengths
 from xrefl.io.cif.document import CifDocument, read_cif
 from xrefl.io.cif.table import CifField, CifTable
 from xrefl.io.lazy import ColumnArray, ColumnReader
-from xrefl.io.refln_cif.metadata import metadata
+from xrefl.io.refln_cif.metadata import column_owners, metadata, read_datasets
 from xrefl.io.refln_cif.rows import (
     DATA_SET_IDS,
     Selection,
     chosen_rows,
     reflection_coordinates,
 )
-from xrefl.io.refln_cif.tables import Column, Kind, ReflnTable, choose_table, tables
+from xrefl.io.refln_cif.tables import (
+    Column,
+    Kind,
+    ReflnTable,
+    blocks_with_reflections,
+    choose_table,
+    tables,
+)
 from xrefl.io.refln_cif.tags import tag_info
 
 __all__ = ["open_refln_cif", "read_refln_cif", "read_refln_groups"]
@@ -81,9 +89,11 @@ def open_refln_cif(
         numbers of which none is missing are int32, unless the dictionary says that the column
         holds real numbers. Other columns, such as ``status``, are text ("?" and "." stay).
         ``attrs`` has what the file tells of ``cell``, ``spacegroup``, ``wavelength`` (if it is
-        just one for these rows), ``entry_id``, ``block``, ``title`` and ``history``; each
-        variable has its tag as ``cif_tag``, and ``mtz_type``, ``long_name`` and ``units``
-        where the dictionaries know it.
+        just one for these rows; if not, ``wavelengths``, a list, and ``wavelength_ids``, the
+        texts that stand for them in a column ``wavelength_id``), ``entry_id``, ``block``,
+        ``title`` and ``history``; each variable has its tag as ``cif_tag``, and ``mtz_type``,
+        ``long_name`` and ``units`` where the dictionaries know it. In files of xrefl that list
+        data sets, these are coordinates, and ``dataset_id`` is in the attrs of their columns.
 
     Raises
     ------
@@ -134,7 +144,7 @@ def read_refln_cif(
     table = choose_table(document, block, kind)
     merged = table.kind == "merged" and kind != "unmerged"
     ds = _dataset(document, table, merged, select or {}, columns, drop)
-    ds.encoding["blocks"] = _blocks(document)
+    ds.encoding["blocks"] = blocks_with_reflections(document)
     return ds
 
 
@@ -147,19 +157,34 @@ def read_refln_groups(obj: CifSource, *, drop: Iterable[str] = ()) -> dict[str, 
     found = list(tables(document))
     if not found:
         choose_table(document, None, None)  # raises
-    blocks = [one.block.name for one in found]
     groups = {"/": xr.Dataset()}
-    for one in found:
-        group = "/" + one.block.name.replace("/", "_")
-        if blocks.count(one.block.name) > 1:
-            groups.setdefault(group, xr.Dataset())
-            group += "/" + one.kind
-        groups[group] = _dataset(document, one, one.kind == "merged", {}, None, drop)
+    for name, pair in _by_group(found).items():
+        if len(pair) > 1:
+            groups[name] = xr.Dataset()
+        for one in pair:
+            group = name if len(pair) == 1 else f"{name}/{one.kind}"
+            try:
+                groups[group] = _dataset(document, one, one.kind == "merged", {}, None, drop)
+            except FormatError as error:
+                raise FormatError(
+                    f"{error}. The blocks can be opened one by one, with "
+                    "xrefl.open_refln_cif(path, block=...), which takes these options"
+                ) from None
     return groups
 
 
-def _blocks(document: CifDocument) -> list[str]:
-    return list(dict.fromkeys(one.block.name for one in tables(document)))
+def _by_group(found: Sequence[ReflnTable]) -> dict[str, list[ReflnTable]]:
+    """Return the tables of each block by the path of its group: a name that a tree can have."""
+    groups: dict[str, list[ReflnTable]] = {}
+    names: dict[int, str] = {}
+    for one in found:
+        if id(one.block) not in names:
+            name = one.block.name.replace("/", "_").strip(".") or "block"
+            while f"/{name}" in groups:
+                name += "_"
+            names[id(one.block)] = f"/{name}"
+        groups.setdefault(names[id(one.block)], []).append(one)
+    return groups
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +210,7 @@ class _Rows:
         ]
 
 
-_CODES = {"f": "f8", "i": "i4", "U": "U"}
+_CODES = {"f": "f8", "i": "i4", "U": "U", "O": "O"}
 
 
 def _dataset(
@@ -200,20 +225,32 @@ def _dataset(
     _warn_of_text(found, chosen)
     dim = "hkl" if merged else "obs"
     # What says which rows these are is read now; with it comes the rest of a table that is small.
+    ids = {one.name.lower(): one for one in found.columns if one.name.lower() in DATA_SET_IDS}
     now = {column.name: column for column in found.columns if column.name in select}
+    if "wavelength_id" in ids and len(block_wavelengths(found.block)) > 1:
+        now[ids["wavelength_id"].name] = ids["wavelength_id"]
     if merged:
-        now |= {column.name: column for column in found.indices}
-        now |= {column.name: column for column in found.columns if column.name in DATA_SET_IDS}
+        now |= {column.name: column for column in (*found.indices, *ids.values())}
         if found.table.nbytes <= _READ_AT_ONCE:
             now |= chosen
     later = {column.name: column for column in found.indices} | chosen
+    datasets = read_datasets(found.block)
     variables = _variables(found, dim, now, {n: c for n, c in later.items() if n not in now})
-    if select:
-        kept = xr.Variable((dim,), chosen_rows(found, variables, select))
-        variables = {name: variable[kept] for name, variable in variables.items()}
-    attrs, coords = metadata(found.block, document, variables.get("wavelength_id"))
+    owners = column_owners(found.block, datasets)
+    for name, column in later.items():
+        if (owner := owners.get(column.tag.lower())) is not None:
+            variables[name].attrs["dataset_id"] = owner
+    kept = chosen_rows(found, variables, select) if select else None
+    if kept is not None:
+        rows = xr.Variable((dim,), kept)
+        variables = {name: variable[rows] for name, variable in variables.items()}
+    wavelength_ids = variables.get(ids["wavelength_id"].name) if "wavelength_id" in ids else None
+    attrs, coords = metadata(found.block, document, wavelength_ids, datasets)
     if merged:
-        coordinates = reflection_coordinates(found, variables, select, attrs)
+        data_sets = {
+            name: variables[one.name].values for name, one in ids.items() if one.name not in select
+        }
+        coordinates = reflection_coordinates(found, variables, data_sets, kept, attrs)
     else:
         coordinates = xr.Coordinates({name: variables[name] for name in "hkl"}, indexes={})
     data = {name: variables[name] for name in chosen}
@@ -261,7 +298,7 @@ def _attrs(column: Column) -> dict[str, Any]:
     attrs: dict[str, Any] = {"cif_tag": column.tag}
     info = tag_info(f"index_{column.name}" if column.name in ("h", "k", "l") else column.name)
     if info is not None:
-        numeric = column.dtype.kind != "U"
+        numeric = column.dtype.kind not in "UO"
         attrs |= {"mtz_type": info.mtz_type} if info.mtz_type and numeric else {}
         attrs |= {"long_name": info.long_name}
         attrs |= {"units": info.units} if info.units else {}
@@ -271,7 +308,7 @@ def _attrs(column: Column) -> dict[str, Any]:
 def _warn_of_text(found: ReflnTable, chosen: Mapping[str, Column]) -> None:
     for name, column in chosen.items():
         info = tag_info(name)
-        if column.dtype.kind == "U" and info is not None and info.kind != "text":
+        if column.dtype.kind in "UO" and info is not None and info.kind != "text":
             try:
                 found.table.numbers(column.tag)
             except FormatError as error:

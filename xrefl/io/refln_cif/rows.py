@@ -59,10 +59,13 @@ def chosen_rows(
 def _like(values: NDArray[Any], wanted: object) -> list[Any]:
     """Return the values wanted as the column has them, so that 1, "1" and 1.0 are the same."""
     listed: list[Any] = [wanted]
-    if isinstance(wanted, (Sequence, set, frozenset, np.ndarray)) and not isinstance(wanted, str):
+    if isinstance(wanted, np.ndarray):
+        listed = np.atleast_1d(wanted).tolist()
+    elif isinstance(wanted, (Sequence, set, frozenset)) and not isinstance(wanted, str):
         listed = list(wanted)
-    if values.dtype.kind == "U":
-        return [str(one) for one in listed]
+    if values.dtype.kind in "UO":
+        texts = [str(one) for one in listed]
+        return texts + [text.removesuffix(".0") for text in texts]
     try:
         return [float(one) for one in listed]
     except (TypeError, ValueError):
@@ -82,17 +85,31 @@ def _counts(values: NDArray[Any]) -> str:
 def reflection_coordinates(
     found: ReflnTable,
     variables: Mapping[str, xr.Variable],
-    select: Selection,
+    ids: Mapping[str, NDArray[Any]],
+    kept: NDArray[np.intp] | None,
     attrs: Mapping[str, Any],
 ) -> xr.Coordinates:
     """Return the indexed coordinates of merged reflections.
+
+    Parameters
+    ----------
+    found : ReflnTable
+        The table.
+    variables : mapping of str to Variable
+        The columns h, k and l.
+    ids : mapping of str to array
+        Columns that tell data sets apart, and that were not used to select rows.
+    kept : array of int, optional
+        Numbers of the rows, where some were selected.
+    attrs : mapping
+        Cell and space group, where they are known.
 
     Raises
     ------
     FormatError
         A reflection is there twice, or its indices are too large.
     """
-    data_sets = _data_sets(variables, select)
+    data_sets = {name: one for name, one in ids.items() if one.size and (one != one[0]).any()}
     h, k, l = (variables[name].values for name in "hkl")
     for values in (h, k, l):
         values.flags.writeable = False
@@ -104,7 +121,9 @@ def reflection_coordinates(
         repeated = first_duplicate(pack(h, k, l)) if _packable(h, k, l) else None
         if repeated is None:
             raise FormatError(f"{found.table.where}: {error}") from None
-        raise FormatError(_not_unique(found, (h, k, l), repeated, data_sets)) from None
+        rows = [int(row if kept is None else kept[row]) for row in repeated]
+        hkl = tuple(int(index[repeated[0]]) for index in (h, k, l))
+        raise FormatError(_not_unique(found, hkl, rows, data_sets)) from None
     if data_sets:
         warnings.warn(
             f"{found.table.where}: {_several(data_sets)}. They have no reflection in common, and "
@@ -126,17 +145,6 @@ def _packable(*indices: NDArray[Any]) -> bool:
     return True
 
 
-def _data_sets(variables: Mapping[str, xr.Variable], select: Selection) -> dict[str, NDArray[Any]]:
-    """Return the columns that tell several data sets apart and were not used to select."""
-    found = {}
-    for name in DATA_SET_IDS:
-        if name in variables and name not in select and variables[name].size:
-            values = variables[name].values
-            if (values != values[0]).any():
-                found[name] = values
-    return found
-
-
 def _several(data_sets: Mapping[str, NDArray[Any]]) -> str:
     listed = "; by ".join(f"{name} {_counts(values)}" for name, values in data_sets.items())
     return f"the table holds several data sets: by {listed}"
@@ -149,11 +157,11 @@ def _example(data_sets: Mapping[str, NDArray[Any]]) -> str:
 
 def _not_unique(
     found: ReflnTable,
-    hkl: Sequence[NDArray[Any]],
+    hkl: Sequence[int],
     rows: Sequence[int],
     data_sets: Mapping[str, NDArray[Any]],
 ) -> str:
-    h, k, l = (int(index[rows[0]]) for index in hkl)
+    h, k, l = hkl
     tag = found.indices[0].tag
     first, second = (found.table.place(tag, row) for row in rows)
     what = f"{first}: the reflection {h} {k} {l} is there again ({second})"

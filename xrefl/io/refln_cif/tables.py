@@ -14,7 +14,7 @@ from xrefl.io.cif.document import CifBlock, CifDocument
 from xrefl.io.cif.table import CifTable
 from xrefl.io.refln_cif.tags import INDEX_TAGS, tag_info
 
-__all__ = ["Column", "Kind", "ReflnTable", "choose_table", "tables"]
+__all__ = ["Column", "Kind", "ReflnTable", "blocks_with_reflections", "choose_table", "tables"]
 
 Kind: TypeAlias = Literal["merged", "unmerged"]
 
@@ -23,6 +23,9 @@ _PREFIXES: dict[Kind, tuple[str, str]] = {
     "merged": ("_refln.", "_refln_"),
     "unmerged": ("_diffrn_refln.", "_diffrn_refln_"),
 }
+_WIDEST = 64
+"""Characters: arrays of longer texts would be mostly empty, and hold Python's texts instead."""
+
 _TAKEN = frozenset({"hkl", "h", "k", "l", "obs", *DATASET_COORDS})
 
 
@@ -37,7 +40,7 @@ class Column:
     tag : str
         As in the file.
     dtype : numpy.dtype
-        float64, int32, or text of fixed width.
+        float64, int32, or text: of fixed width, or Python's where some of it is long.
     """
 
     name: str
@@ -64,6 +67,12 @@ def tables(document: CifDocument) -> Iterator[ReflnTable]:
                 yield table
 
 
+def blocks_with_reflections(document: CifDocument) -> list[str]:
+    """Return the names of the blocks that have Miller indices, in tables damaged or not."""
+    first = tuple(prefix + INDEX_TAGS[0] for pair in _PREFIXES.values() for prefix in pair)
+    return [block.name for block in document.blocks if block.table(*first) is not None]
+
+
 def choose_table(document: CifDocument, block: str | int | None, kind: Kind | None) -> ReflnTable:
     """Return the table that is asked for, by default the first one.
 
@@ -77,20 +86,21 @@ def choose_table(document: CifDocument, block: str | int | None, kind: Kind | No
     if kind not in (None, "merged", "unmerged"):
         raise ValueError(f"kind must be 'merged' or 'unmerged', not {kind!r}")
     within = document.blocks if block is None else (_block(document, block),)
-    for candidate in within:
-        kinds: tuple[Kind, ...] = ("merged", "unmerged")
-        if kind is not None:
-            kinds = (kind, "merged") if kind == "unmerged" else (kind,)
-        for each in kinds:
-            if (table := _find(candidate, each)) is not None:
-                return table
+    rounds: tuple[tuple[Kind, ...], ...] = (("merged", "unmerged"),)
+    if kind is not None:  # all blocks are looked at for it before the other kind may serve
+        rounds = (("unmerged",), ("merged",)) if kind == "unmerged" else (("merged",),)
+    for kinds in rounds:
+        for candidate in within:
+            for each in kinds:
+                if (table := _find(candidate, each)) is not None:
+                    return table
     raise FormatError(f"{document.name}: {_what_there_is(document, block, kind)}")
 
 
 def _block(document: CifDocument, block: str | int) -> CifBlock:
     try:
         return document[block]
-    except (KeyError, IndexError):
+    except (KeyError, IndexError, TypeError, AttributeError):
         names = ", ".join(repr(one.name) for one in document.blocks)
         raise FormatError(
             f"{document.name}: there is no data block {block!r}; the file has {names}"
@@ -118,7 +128,7 @@ def _find(block: CifBlock, kind: Kind) -> ReflnTable | None:
         wanted = tuple(prefix + name for name in INDEX_TAGS)
         table = block.table(*wanted)
         if table is None:
-            first = next((tag for tag in block.tags if tag.lower().startswith(prefix)), None)
+            first = next((tag for tag in block.tags if _has_prefix(tag, prefix)), None)
             # A single item, as mmCIF files have, does not make a table.
             table = block.table(first) if first is not None else None
             if table is None or table.nrow <= 1:
@@ -137,13 +147,15 @@ def _described(block: CifBlock, kind: Kind, table: CifTable, prefix: str) -> Ref
     index_tags = [prefix + name for name in INDEX_TAGS]
     # A table of one row may be the single items of the block, and those of other things as well.
     items = table.nrow == 1
-    columns = []
+    columns: list[Column] = []
     for tag, dtype in zip(table.tags, _dtypes(table, prefix), strict=True):
-        belongs = tag.lower().startswith(prefix)
+        belongs = _has_prefix(tag, prefix)
         if tag.lower() not in index_tags and (belongs or not items):
             name = _without(prefix, tag)
             if name in _TAKEN:
                 name = f"{prefix[1:-1]}_{name}"
+            elif any(name == column.name for column in columns):
+                name = tag
             columns.append(Column(name, tag, dtype))
     h, k, l = (
         Column(name, str(table.find(tag)), np.dtype(np.int32))
@@ -152,8 +164,13 @@ def _described(block: CifBlock, kind: Kind, table: CifTable, prefix: str) -> Ref
     return ReflnTable(block, kind, table, (h, k, l), tuple(columns))
 
 
+def _has_prefix(tag: str, prefix: str) -> bool:
+    """Tell whether a tag is of a category; ``_refln_sys_abs.code`` is not of ``_refln_``."""
+    return tag.lower().startswith(prefix) and (prefix.endswith(".") or "." not in tag)
+
+
 def _without(prefix: str, tag: str) -> str:
-    return tag[len(prefix) :] if tag.lower().startswith(prefix) else tag[1:]
+    return tag[len(prefix) :] if _has_prefix(tag, prefix) else tag[1:]
 
 
 def _dtypes(table: CifTable, prefix: str) -> Iterator[np.dtype[np.generic]]:
@@ -169,6 +186,6 @@ def _dtypes(table: CifTable, prefix: str) -> Iterator[np.dtype[np.generic]]:
         if kind == "integer" and not missing and stated != "number":
             yield np.dtype(np.int32)
         elif kind == "text" or stated == "text":
-            yield np.dtype(f"U{max(width, 1)}")
+            yield np.dtype(f"U{max(width, 1)}" if width <= _WIDEST else object)
         else:
             yield np.dtype(np.float64)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Hashable, Iterable, Iterator
 
 import xarray as xr
@@ -18,6 +19,7 @@ __all__ = [
     "is_ddl1",
     "known_tag",
     "needs_point",
+    "own_tag",
     "tag_columns",
 ]
 
@@ -29,6 +31,8 @@ CATEGORIES = {
 }
 """Category of the tags, by dimension and by whether they are those of the core dictionary."""
 
+_TAG = re.compile(r"_[!-~]*[!-\-/-~]")  # no category alone: the last letter is no point
+
 
 def is_ddl1(ds: xr.Dataset) -> bool:
     """Tell whether a Dataset comes from a file with tags of the core CIF dictionary."""
@@ -36,19 +40,48 @@ def is_ddl1(ds: xr.Dataset) -> bool:
     return any(tag.startswith(("_refln_", "_diffrn_refln_")) for tag in tags)
 
 
+def own_tag(name: Hashable, variable: xr.Variable) -> str | None:
+    """Return ``attrs["cif_tag"]`` if it is that of this variable, without its category.
+
+    Arithmetic carries attrs on to its results. The tag of a variable is one that the variable is
+    named after, as the reader does it.
+
+    Raises
+    ------
+    FormatError
+        It cannot be a tag.
+    """
+    tag = str(variable.attrs.get("cif_tag", ""))
+    if not tag:
+        return None
+    category = next(
+        (
+            one
+            for one in CATEGORIES.values()
+            if tag.lower().startswith(one) and (one.endswith(".") or "." not in tag)
+        ),
+        "_",
+    )
+    bare = tag[len(category) :]
+    if not _TAG.fullmatch(tag) or not bare:
+        raise FormatError(
+            f"variable {name!r}: attrs['cif_tag'] is {tag!r}, but a tag is an underscore and "
+            "printable ASCII characters without spaces, such as '_refln.F_meas_au'"
+        )
+    # Names that are taken have their category before them; those that are there twice are tags.
+    names = {bare, tag, *(f"{one[1:-1]}_{bare}" for one in CATEGORIES.values())}
+    if str(name) not in names:
+        return None
+    return bare if category != "_" else tag
+
+
 def known_tag(name: Hashable, variable: xr.Variable) -> str | None:
     """Return the tag of a variable, without its category if that is one of reflections.
 
-    A name that the dictionaries know counts before ``attrs["cif_tag"]``, which arithmetic
-    carries on to its results.
+    A name that the dictionaries know counts before ``attrs["cif_tag"]``.
     """
-    if tag_info(str(name)) is not None:
-        return str(name)
-    tag = str(variable.attrs.get("cif_tag", ""))
-    for category in CATEGORIES.values():
-        if tag.lower().startswith(category):
-            return tag[len(category) :]
-    return tag or None
+    tag = own_tag(name, variable)
+    return str(name) if tag_info(str(name)) is not None else tag
 
 
 def needs_point(tag: str) -> bool:
@@ -60,22 +93,34 @@ def needs_point(tag: str) -> bool:
     return info is None or info.kind == "text"
 
 
-def index_columns(ds: xr.Dataset) -> list[LoopColumn]:
+def index_columns(ds: xr.Dataset, *, ddl1: bool) -> list[LoopColumn]:
     """Return the columns of Miller indices."""
-    category = CATEGORIES[reflection_dim(ds), is_ddl1(ds)]
+    category = CATEGORIES[reflection_dim(ds), ddl1]
     return [
         LoopColumn(category + tag, (ds.variables[name],))
         for name, tag in zip("hkl", INDEX_TAGS, strict=True)
     ]
 
 
-def tag_columns(ds: xr.Dataset, names: Iterable[Hashable]) -> Iterator[LoopColumn]:
-    """Yield a column for each variable that has a tag."""
-    category = CATEGORIES[reflection_dim(ds), is_ddl1(ds)]
+def tag_columns(ds: xr.Dataset, names: Iterable[Hashable], *, ddl1: bool) -> Iterator[LoopColumn]:
+    """Yield a column for each variable that has a tag.
+
+    Raises
+    ------
+    FormatError
+        The outcome of a comparison would be written as a measured or calculated number.
+    """
+    category = CATEGORIES[reflection_dim(ds), ddl1]
     for name in names:
         variable = ds.variables[name]
         tag = known_tag(name, variable)
         assert tag is not None
+        info = tag_info(tag)
+        if variable.dtype.kind == "b" and info is not None and info.kind == "number":
+            raise FormatError(
+                f"variable {name!r} is true or false, but {tag} is the tag of a number "
+                f"({info.long_name}); rename it, or make it numbers with .astype(float)"
+            )
         full = tag if tag.startswith("_") else category + tag
         yield LoopColumn(full, (variable,), real=needs_point(tag))
 
