@@ -213,6 +213,7 @@ def merged_files(draw: st.DrawFn) -> bytes:
     return cif(" ".join(tags), "\n".join(lines))
 
 
+@pytest.mark.filterwarnings("ignore:.* of another quantity:xrefl.errors.FormatWarning")
 @given(content=merged_files())
 @settings(max_examples=60)
 def test_random_merged_files_are_as_by_gemmi(content):
