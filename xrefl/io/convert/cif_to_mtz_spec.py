@@ -18,11 +18,11 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import takewhile
-from pathlib import Path
 from typing import NoReturn
 
 from xrefl.errors import FormatError
 from xrefl.hkl.datasets import DATASET_COORDS
+from xrefl.io.convert.spec_lines import spec_lines
 from xrefl.io.mtz.column_types import COLUMN_TYPES
 from xrefl.io.mtz.header import BATCH_COORDS
 
@@ -178,7 +178,7 @@ def parse_spec(
     >>> parse_spec(["status FreeR_flag I 0 o=1,f=0"])[0].codes
     {'o': 1.0, 'f': 0.0}
     """
-    texts, source = _texts(spec)
+    texts, source = spec_lines(spec, "cif2mtz")
     name = name or source
     lines = [
         _line(words, f"{name}, line {number}")
@@ -188,21 +188,6 @@ def parse_spec(
     if not lines:
         raise FormatError(f"{name}: no lines; give at least one, such as 'F_meas_au FP F 1'")
     return lines
-
-
-def _texts(spec: str | os.PathLike[str] | Sequence[str]) -> tuple[list[str], str]:
-    if isinstance(spec, str) and "\n" in spec:
-        return spec.splitlines(), "spec"
-    if isinstance(spec, (str, os.PathLike)):
-        path = Path(spec).expanduser()
-        try:
-            return path.read_text(encoding="utf-8-sig").splitlines(), str(path)
-        except UnicodeDecodeError:
-            raise FormatError(
-                f"{path}: not a text file in UTF-8, which a spec must be; xrefl cif2mtz "
-                "--print-spec shows one"
-            ) from None
-    return list(spec), "spec"
 
 
 def _line(words: list[str], where: str) -> SpecLine:

@@ -24,11 +24,11 @@ import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import NoReturn, TypeAlias
 
 from xrefl.errors import FormatError
 from xrefl.io.cif.format import Printf
+from xrefl.io.convert.spec_lines import spec_lines
 from xrefl.io.mtz.column_types import COLUMN_TYPES
 
 __all__ = ["DEFAULT_MERGED", "DEFAULT_UNMERGED", "Spec", "SpecLine", "default_spec", "parse_spec"]
@@ -159,7 +159,7 @@ def parse_spec(spec: Spec, *, name: str | None = None) -> list[SpecLine]:
     >>> line.labels, line.tag, line.form.python
     (('F', 'FP'), 'F_meas_au', '%.2f')
     """
-    texts, source = _texts(spec)
+    texts, source = spec_lines(spec, "mtz2cif")
     name = name or source
     lines = [
         _line(words, f"{name}, line {number}")
@@ -169,21 +169,6 @@ def parse_spec(spec: Spec, *, name: str | None = None) -> list[SpecLine]:
     if not lines:
         raise FormatError(f"{name}: no lines; give at least one, such as 'FP F F_meas_au'")
     return lines
-
-
-def _texts(spec: Spec) -> tuple[list[str], str]:
-    if isinstance(spec, str) and "\n" in spec:
-        return spec.splitlines(), "spec"
-    if isinstance(spec, (str, os.PathLike)):
-        path = Path(spec).expanduser()
-        try:
-            return path.read_text(encoding="utf-8-sig").splitlines(), str(path)
-        except UnicodeDecodeError:
-            raise FormatError(
-                f"{path}: not a text file in UTF-8, which a spec must be; xrefl mtz2cif "
-                "--print-spec shows one"
-            ) from None
-    return list(spec), "spec"
 
 
 def _line(words: list[str], where: str) -> SpecLine:
