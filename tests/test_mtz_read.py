@@ -340,7 +340,8 @@ def test_empty_table():
 
 @pytest.mark.parametrize(("small", "passes"), [(2**28, 2), (0, 3)])
 def test_columns_used_together_are_read_together(monkeypatch, small, passes):
-    from xrefl.io import lazy, table
+    from xrefl.io import lazy
+    from xrefl.io.mtz import table
 
     seen = []
     read = table.Table.read

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from xrefl.crystal.cell import UnitCell
-from xrefl.errors import CrystalError, FormatError
 from xrefl.io.cif.crystal import block_cell
 from xrefl.io.cif.document import CifBlock
 
@@ -18,8 +17,4 @@ def cell_of(block: CifBlock) -> UnitCell | None:
     parameters = block_cell(block)
     if parameters is None or tuple(parameters) == _NO_CELL:
         return None
-    try:
-        return UnitCell.from_parameters(parameters)
-    except CrystalError as error:
-        place = block.where("_cell.length_a" if block.text("_cell.length_a") else "_cell_length_a")
-        raise FormatError(f"{place}: {error}; correct the unit cell") from None
+    return UnitCell.from_parameters(parameters)
