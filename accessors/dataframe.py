@@ -14,6 +14,7 @@ from xrefl.crystal.cell import UnitCell
 from xrefl.crystal.spacegroup import SpaceGroup
 from xrefl.hkl import crystal, find, frame, original, reflections
 from xrefl.io.mtz import write
+from xrefl.io.refln_cif import write as write_cif
 
 __all__ = ["DataFrameAccessor"]
 
@@ -109,6 +110,18 @@ class DataFrameAccessor:
     @doc_of(write.to_mtz)
     def to_mtz(self, path: str | os.PathLike[str] | IO[bytes]) -> None:
         write.to_mtz(self.to_dataset(), path)
+
+    @doc_of(write_cif.to_refln_cif)
+    def to_refln_cif(
+        self,
+        path: str | os.PathLike[str] | IO[bytes] | None = None,
+        *,
+        block: str | None = None,
+        entry_id: str | None = None,
+        spec: str | os.PathLike[str] | Sequence[str] | None = None,
+    ) -> str | None:
+        ds = self.to_dataset()
+        return write_cif.to_refln_cif(ds, path, block=block, entry_id=entry_id, spec=spec)
 
     def _series(self, result: xr.DataArray) -> pd.Series[Any]:
         return pd.Series(result.values, index=self._df.index, name=result.name)

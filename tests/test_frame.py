@@ -96,3 +96,9 @@ def test_what_is_missing_is_named():
     assert ds.sizes["obs"] == 2
     with pytest.raises(MissingColumnError, match="no Miller indices"):
         df.drop(columns="l").xtal.to_dataset(cell=(1, 2, 3, 90, 90, 90), spacegroup=1)
+
+
+def test_refln_cif_of_a_frame():
+    ds = xrefl.tutorial.open("5e5z")
+    text = ds.xtal.to_dataframe().xtal.to_refln_cif(block="own")
+    assert text == ds.xtal.to_refln_cif(block="own")
