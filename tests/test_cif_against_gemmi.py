@@ -105,10 +105,12 @@ def test_files_without_tables_of_reflections(path):
         xrefl.open_refln_cif(path)
 
 
-@pytest.mark.parametrize("path", SF_MMCIF, ids=lambda path: path.name)
+def _of(entry, paths):
+    return [path for path in paths if entry in path.name]
+
+
+@pytest.mark.parametrize("path", _of("5wkd", SF_MMCIF), ids=lambda path: path.name)
 def test_numbers_of_5wkd(path):
-    if "5wkd" not in path.name:
-        pytest.skip("another entry")
     ds = xrefl.open_refln_cif(path)
     assert ds.sizes == {"hkl": 406}
     assert list(ds.data_vars) == [
@@ -136,10 +138,8 @@ def test_numbers_of_5wkd(path):
     assert ds.xtal.d()[ends].round(3).values.tolist() == [1.931, 1.933, 1.901, 1.823, 1.896, 1.832]
 
 
-@pytest.mark.parametrize("path", HKL_CIF, ids=lambda path: path.name)
+@pytest.mark.parametrize("path", _of("2242624", HKL_CIF), ids=lambda path: path.name)
 def test_numbers_of_2242624(path):
-    if "2242624" not in path.name:
-        pytest.skip("another entry")
     ds = xrefl.open_refln_cif(path)
     assert ds.sizes == {"hkl": 71}
     assert len(ds.data_vars) + 3 == 7
@@ -153,11 +153,9 @@ def test_numbers_of_2242624(path):
     assert measured == [173.17, 246.01, 11.61, 84.99, 46.98, 16.99]
 
 
-@pytest.mark.parametrize("path", SF_MMCIF, ids=lambda path: path.name)
+@pytest.mark.parametrize("path", _of("5wkd", SF_MMCIF), ids=lambda path: path.name)
 def test_columns_of_mtz_and_cif_side_by_side(path):
     """The comparison that pandas.merge makes, by alignment."""
-    if "5wkd" not in path.name:
-        pytest.skip("another entry")
     (mtz_path,) = real_files("5wkd*.mtz*")[:1]
     mtz, cif = xrefl.open_mtz(mtz_path), xrefl.open_refln_cif(path)
     ratio = mtz.FP / cif.F_meas_au
