@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
-from typing import IO, Any
 
 import pandas as pd
 import xarray as xr
 
 from xrefl.accessors._doc import doc_of
+from xrefl.accessors._method import frame_method, frame_series, frame_value
 from xrefl.crystal.cell import UnitCell
 from xrefl.crystal.spacegroup import SpaceGroup
 from xrefl.hkl import crystal, find, frame, original, reflections
@@ -59,44 +58,17 @@ class DataFrameAccessor:
         """Low and high resolution limit in Å."""
         return reflections.resolution(self.to_dataset())
 
-    @doc_of(reflections.d)
-    def d(self) -> pd.Series[Any]:
-        return self._series(reflections.d(self.to_dataset()))
+    d = frame_series(reflections.d)
+    inv_d2 = frame_series(reflections.inv_d2)
+    centric = frame_series(reflections.centric)
+    epsilon = frame_series(reflections.epsilon)
+    absent = frame_series(reflections.absent)
 
-    @doc_of(reflections.inv_d2)
-    def inv_d2(self) -> pd.Series[Any]:
-        return self._series(reflections.inv_d2(self.to_dataset()))
+    columns = frame_value(find.columns)
+    free_flag = frame_series(find.free_flag)
 
-    @doc_of(reflections.centric)
-    def centric(self) -> pd.Series[Any]:
-        return self._series(reflections.centric(self.to_dataset()))
-
-    @doc_of(reflections.epsilon)
-    def epsilon(self, *, centering: bool = True) -> pd.Series[Any]:
-        return self._series(reflections.epsilon(self.to_dataset(), centering=centering))
-
-    @doc_of(reflections.absent)
-    def absent(self) -> pd.Series[Any]:
-        return self._series(reflections.absent(self.to_dataset()))
-
-    @doc_of(find.columns)
-    def columns(self, *, type: str) -> list[str]:
-        return find.columns(self.to_dataset(), type=type)
-
-    @doc_of(find.free_flag)
-    def free_flag(self) -> pd.Series[Any]:
-        flag = find.free_flag(self.to_dataset())
-        series = self._series(flag)
-        series.attrs = dict(flag.attrs)
-        return series
-
-    @doc_of(original.to_original_hkl)
-    def to_original_hkl(self) -> pd.DataFrame:
-        return frame.to_dataframe(original.to_original_hkl(self.to_dataset()))
-
-    @doc_of(original.to_asu_hkl)
-    def to_asu_hkl(self) -> pd.DataFrame:
-        return frame.to_dataframe(original.to_asu_hkl(self.to_dataset()))
+    to_original_hkl = frame_method(original.to_original_hkl)
+    to_asu_hkl = frame_method(original.to_asu_hkl)
 
     @doc_of(crystal.assign_crystal)
     def assign_crystal(
@@ -107,21 +79,5 @@ class DataFrameAccessor:
     ) -> pd.DataFrame:
         return frame.to_dataframe(self.to_dataset(cell=cell, spacegroup=spacegroup))
 
-    @doc_of(write.to_mtz)
-    def to_mtz(self, path: str | os.PathLike[str] | IO[bytes]) -> None:
-        write.to_mtz(self.to_dataset(), path)
-
-    @doc_of(write_cif.to_refln_cif)
-    def to_refln_cif(
-        self,
-        path: str | os.PathLike[str] | IO[bytes] | None = None,
-        *,
-        block: str | None = None,
-        entry_id: str | None = None,
-        spec: str | os.PathLike[str] | Sequence[str] | None = None,
-    ) -> str | None:
-        ds = self.to_dataset()
-        return write_cif.to_refln_cif(ds, path, block=block, entry_id=entry_id, spec=spec)
-
-    def _series(self, result: xr.DataArray) -> pd.Series[Any]:
-        return pd.Series(result.values, index=self._df.index, name=result.name)
+    to_mtz = frame_value(write.to_mtz)
+    to_refln_cif = frame_value(write_cif.to_refln_cif)

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Sequence
-from typing import IO
-
-import pandas as pd
 import xarray as xr
 
-from xrefl.accessors._doc import doc_of
+from xrefl.accessors._method import method
 from xrefl.accessors.reflections import ReflectionAccessor
 from xrefl.hkl import find, frame, original
 from xrefl.io.mtz import write
@@ -22,37 +17,12 @@ __all__ = ["DatasetAccessor"]
 class DatasetAccessor(ReflectionAccessor[xr.Dataset]):
     """Crystallography of reflections, merged or unmerged."""
 
-    @doc_of(find.columns)
-    def columns(self, *, type: str) -> list[str]:
-        return find.columns(self._obj, type=type)
+    columns = method(find.columns)
+    free_flag = method(find.free_flag)
 
-    @doc_of(find.free_flag)
-    def free_flag(self) -> xr.DataArray:
-        return find.free_flag(self._obj)
+    to_original_hkl = method(original.to_original_hkl)
+    to_asu_hkl = method(original.to_asu_hkl)
 
-    @doc_of(original.to_original_hkl)
-    def to_original_hkl(self) -> xr.Dataset:
-        return original.to_original_hkl(self._obj)
-
-    @doc_of(original.to_asu_hkl)
-    def to_asu_hkl(self) -> xr.Dataset:
-        return original.to_asu_hkl(self._obj)
-
-    @doc_of(frame.to_dataframe)
-    def to_dataframe(self) -> pd.DataFrame:
-        return frame.to_dataframe(self._obj)
-
-    @doc_of(write.to_mtz)
-    def to_mtz(self, path: str | os.PathLike[str] | IO[bytes]) -> None:
-        write.to_mtz(self._obj, path)
-
-    @doc_of(write_cif.to_refln_cif)
-    def to_refln_cif(
-        self,
-        path: str | os.PathLike[str] | IO[bytes] | None = None,
-        *,
-        block: str | None = None,
-        entry_id: str | None = None,
-        spec: str | os.PathLike[str] | Sequence[str] | None = None,
-    ) -> str | None:
-        return write_cif.to_refln_cif(self._obj, path, block=block, entry_id=entry_id, spec=spec)
+    to_dataframe = method(frame.to_dataframe)
+    to_mtz = method(write.to_mtz)
+    to_refln_cif = method(write_cif.to_refln_cif)

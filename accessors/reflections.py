@@ -8,6 +8,7 @@ from typing import Generic, TypeVar
 import xarray as xr
 
 from xrefl.accessors._doc import doc_of
+from xrefl.accessors._method import method
 from xrefl.crystal.cell import UnitCell
 from xrefl.crystal.spacegroup import SpaceGroup
 from xrefl.hkl import crystal, reflections
@@ -41,25 +42,11 @@ class ReflectionAccessor(Generic[Data]):
         """Low and high resolution limit in Å."""
         return reflections.resolution(self._obj)
 
-    @doc_of(reflections.d)
-    def d(self) -> xr.DataArray:
-        return reflections.d(self._obj)
-
-    @doc_of(reflections.inv_d2)
-    def inv_d2(self) -> xr.DataArray:
-        return reflections.inv_d2(self._obj)
-
-    @doc_of(reflections.centric)
-    def centric(self) -> xr.DataArray:
-        return reflections.centric(self._obj)
-
-    @doc_of(reflections.epsilon)
-    def epsilon(self, *, centering: bool = True) -> xr.DataArray:
-        return reflections.epsilon(self._obj, centering=centering)
-
-    @doc_of(reflections.absent)
-    def absent(self) -> xr.DataArray:
-        return reflections.absent(self._obj)
+    d = method(reflections.d)
+    inv_d2 = method(reflections.inv_d2)
+    centric = method(reflections.centric)
+    epsilon = method(reflections.epsilon)
+    absent = method(reflections.absent)
 
     @doc_of(crystal.assign_crystal)
     def assign_crystal(
