@@ -27,6 +27,25 @@ def method(function: Callable[Concatenate[Any, P], R]) -> Callable[Concatenate[A
     return call
 
 
+def _converted(df: pd.DataFrame, value: Any) -> Any:
+    """Return an argument with DataFrames as Datasets, and Series like those of df as DataArrays."""
+    if isinstance(value, pd.DataFrame):
+        return frame.to_dataset(value)
+    if isinstance(value, pd.Series):
+        column = value.to_frame(value.name or "column")
+        column.attrs = dict(df.attrs)
+        return frame.to_dataset(column)[value.name or "column"].assign_attrs(value.attrs)
+    if isinstance(value, list | tuple):
+        return type(value)(_converted(df, one) for one in value)
+    return value
+
+
+def _call(accessor: Any, function: Callable[..., R], args: Any, kwargs: Any) -> R:
+    df = accessor._df
+    named = {name: _converted(df, value) for name, value in kwargs.items()}
+    return function(accessor.to_dataset(), *(_converted(df, value) for value in args), **named)
+
+
 def frame_method(
     function: Callable[Concatenate[xr.Dataset, P], xr.Dataset],
 ) -> Callable[Concatenate[Any, P], pd.DataFrame]:
@@ -34,7 +53,7 @@ def frame_method(
 
     @functools.wraps(function)
     def call(accessor: Any, /, *args: P.args, **kwargs: P.kwargs) -> pd.DataFrame:
-        return frame.to_dataframe(function(accessor.to_dataset(), *args, **kwargs))
+        return frame.to_dataframe(_call(accessor, function, args, kwargs))
 
     return call
 
@@ -46,7 +65,7 @@ def frame_series(
 
     @functools.wraps(function)
     def call(accessor: Any, /, *args: P.args, **kwargs: P.kwargs) -> pd.Series[Any]:
-        result = function(accessor.to_dataset(), *args, **kwargs)
+        result = _call(accessor, function, args, kwargs)
         series = pd.Series(result.values, index=accessor._df.index, name=result.name)
         series.attrs = dict(result.attrs)
         return series
@@ -61,6 +80,6 @@ def frame_value(
 
     @functools.wraps(function)
     def call(accessor: Any, /, *args: P.args, **kwargs: P.kwargs) -> R:
-        return function(accessor.to_dataset(), *args, **kwargs)
+        return _call(accessor, function, args, kwargs)
 
     return call

@@ -11,18 +11,33 @@ from xrefl.accessors._doc import doc_of
 from xrefl.accessors._method import frame_method, frame_series, frame_value
 from xrefl.crystal.cell import UnitCell
 from xrefl.crystal.spacegroup import SpaceGroup
-from xrefl.hkl import crystal, find, frame, original, reflections
+from xrefl.hkl import (
+    adding,
+    asu,
+    crystal,
+    expand,
+    extend_flags,
+    find,
+    frame,
+    free_flags,
+    original,
+    reflections,
+    reindexing,
+    select,
+    sorting,
+    values,
+)
 from xrefl.io.mtz import write
 from xrefl.io.refln_cif import write as write_cif
 
 __all__ = ["DataFrameAccessor"]
 
-
 @pd.api.extensions.register_dataframe_accessor("xtal")
 class DataFrameAccessor:
     """Crystallography of reflections in a DataFrame, with the methods of ``Dataset.xtal``.
 
-    Results are DataFrames, or Series with the index of the DataFrame.
+    Results are DataFrames, or Series with the index of the DataFrame; statistics are those of
+    Datasets. Arguments may be DataFrames and Series, too.
     """
 
     def __init__(self, df: pd.DataFrame) -> None:
@@ -66,7 +81,18 @@ class DataFrameAccessor:
 
     columns = frame_value(find.columns)
     free_flag = frame_series(find.free_flag)
+    make_free_flags = frame_series(free_flags.make_free_flags)
+    extend_free_flags = frame_series(extend_flags.extend_free_flags)
 
+    to_asu = frame_method(asu.to_asu)
+    reindex = frame_method(reindexing.reindex)
+    expand_to_p1 = frame_method(expand.expand_to_p1)
+    sort_hkl = frame_method(sorting.sort_hkl)
+    drop_absent = frame_method(select.drop_absent)
+    sel_resolution = frame_method(select.sel_resolution)
+    add = frame_method(adding.add)
+    value_sigma = frame_method(values.value_sigma)
+    structure_factor = frame_series(values.structure_factor)
     to_original_hkl = frame_method(original.to_original_hkl)
     to_asu_hkl = frame_method(original.to_asu_hkl)
 

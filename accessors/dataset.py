@@ -6,12 +6,24 @@ import xarray as xr
 
 from xrefl.accessors._method import method
 from xrefl.accessors.reflections import ReflectionAccessor
-from xrefl.hkl import find, frame, original
+from xrefl.hkl import (
+    adding,
+    asu,
+    expand,
+    extend_flags,
+    find,
+    frame,
+    free_flags,
+    friedel,
+    original,
+    reindexing,
+    sorting,
+    values,
+)
 from xrefl.io.mtz import write
 from xrefl.io.refln_cif import write as write_cif
 
 __all__ = ["DatasetAccessor"]
-
 
 @xr.register_dataset_accessor("xtal")
 class DatasetAccessor(ReflectionAccessor[xr.Dataset]):
@@ -19,7 +31,18 @@ class DatasetAccessor(ReflectionAccessor[xr.Dataset]):
 
     columns = method(find.columns)
     free_flag = method(find.free_flag)
+    make_free_flags = method(free_flags.make_free_flags)
+    extend_free_flags = method(extend_flags.extend_free_flags)
 
+    to_asu = method(asu.to_asu)
+    reindex = method(reindexing.reindex)
+    sort_hkl = method(sorting.sort_hkl)
+    expand_to_p1 = method(expand.expand_to_p1)
+    add = method(adding.add)
+    value_sigma = method(values.value_sigma)
+    structure_factor = method(values.structure_factor)
+    stack_friedel = method(friedel.stack_friedel)
+    unstack_friedel = method(friedel.unstack_friedel)
     to_original_hkl = method(original.to_original_hkl)
     to_asu_hkl = method(original.to_asu_hkl)
 

@@ -11,7 +11,7 @@ from xrefl.accessors._doc import doc_of
 from xrefl.accessors._method import method
 from xrefl.crystal.cell import UnitCell
 from xrefl.crystal.spacegroup import SpaceGroup
-from xrefl.hkl import crystal, reflections
+from xrefl.hkl import crystal, reflections, select
 
 Data = TypeVar("Data", xr.Dataset, xr.DataArray)
 
@@ -47,6 +47,9 @@ class ReflectionAccessor(Generic[Data]):
     centric = method(reflections.centric)
     epsilon = method(reflections.epsilon)
     absent = method(reflections.absent)
+
+    drop_absent = method(select.drop_absent)
+    sel_resolution = method(select.sel_resolution)
 
     @doc_of(crystal.assign_crystal)
     def assign_crystal(

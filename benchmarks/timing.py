@@ -3,7 +3,8 @@
 A program that runs after another in one process gets memory that the other has freed, which is
 several times quicker to fill than new memory; whole processes in turn are fair to both, and a
 machine that becomes busy slows both. A case is a module-level function without arguments that
-returns the function to be timed.
+returns the function to be timed. Where that changes its argument, it has an attribute ``prepare``
+that is called before each call, outside of the time.
 """
 
 from __future__ import annotations
@@ -30,9 +31,12 @@ REPEATS = 7
 def times(case: Case) -> list[float]:
     """Return seconds of several calls in this process, after a first one that warms up."""
     function = case()
-    function()
+    prepare = getattr(function, "prepare", lambda: None)
     seconds = []
+    prepare()
+    function()
     for _ in range(REPEATS):
+        prepare()
         start = time.perf_counter()
         result = function()
         seconds.append(time.perf_counter() - start)

@@ -9,6 +9,7 @@ from __future__ import annotations
 __all__ = [
     "CrystalError",
     "CrystalMismatchError",
+    "DroppedWarning",
     "FormatError",
     "FormatWarning",
     "MillerIndexError",
@@ -51,3 +52,7 @@ class NotMergedError(XreflError, ValueError):
 
 class FormatWarning(UserWarning):
     """A file departs from its format, and was read all the same; the message says how."""
+
+
+class DroppedWarning(UserWarning):
+    """Reflections were left out; the message says how many, and why."""

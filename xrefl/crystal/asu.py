@@ -17,15 +17,18 @@ import numpy as np
 
 from xrefl._parallel import over_rows
 from xrefl.crystal.miller import as_miller
+from xrefl.crystal.moves import move
+from xrefl.crystal.op import DEN
 from xrefl.errors import CrystalError
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
+    from xrefl.crystal.miller import Column
     from xrefl.crystal.op import Op
     from xrefl.crystal.spacegroup import SpaceGroup
 
-__all__ = ["condition", "conditions", "in_asu", "to_asu"]
+__all__ = ["asu_numbers", "condition", "conditions", "in_asu", "to_asu"]
 
 # Forms of a condition are separated by spaces, conditions by semicolons. All are for the
 # reference setting (hexagonal axes for R lattices, axis b for monoclinic groups). They are the
@@ -98,13 +101,9 @@ def in_asu(
     >>> in_asu([(1, 2, 3), (1, -2, 3)], SpaceGroup("P 21 21 21"))
     array([ True, False])
     """
-    from xrefl.crystal import _kernels
-
-    columns = as_miller(hkl)
-    out = np.empty(columns[0].size, dtype=np.bool_)
-    forms = conditions(spacegroup, convention)
-    over_rows(_kernels.in_asu, out.size, *columns, forms, out, min_rows=_MIN_ROWS)
-    return out
+    numbers = _numbers(as_miller(hkl), conditions(spacegroup, convention)[np.newaxis], False)
+    inside: NDArray[np.bool_] = numbers == 1
+    return inside
 
 
 def to_asu(
@@ -154,26 +153,59 @@ def to_asu(
     >>> isym
     array([1, 1, 4], dtype=int32)
     """
-    from xrefl.crystal import _kernels
-
     columns = as_miller(hkl)
     ops = spacegroup.primitive_operations if operations is None else operations
-    rotations = np.array([op.rotation for op in ops], dtype=np.int64) // 24
+    isym = asu_numbers(columns, spacegroup, convention, ops)
+    return np.array(move(columns, isym, ops).hkl).T, isym
+
+
+def asu_numbers(
+    columns: tuple[Column, ...],
+    spacegroup: SpaceGroup,
+    convention: str,
+    operations: Sequence[Op],
+    mates: bool = True,
+) -> NDArray[np.int32]:
+    """Return the numbers ISYM of what takes reflections into the asymmetric unit.
+
+    Parameters
+    ----------
+    columns : tuple of three ndarray
+        Miller indices, from `as_miller`.
+    spacegroup, convention, operations
+        As for `to_asu`.
+    mates : bool
+        Whether reflections may get there by their Friedel mates, with even numbers. Centric
+        reflections need not.
+
+    Raises
+    ------
+    CrystalError
+        As `to_asu`.
+    """
+    rotations = np.array([op.rotation for op in operations], dtype=np.int64) // DEN
     # a form f of h R is the form R f of h
     before = np.einsum("nij,clj->ncli", rotations, conditions(spacegroup, convention))
-    before.setflags(write=False)  # of one type with the conditions of in_asu
-    out = np.empty((3, columns[0].size), dtype=np.int32)
-    isym = np.empty(columns[0].size, dtype=np.int32)
-    args = *columns, rotations, before, out, isym
-    over_rows(_kernels.to_asu, isym.size, *args, min_rows=_MIN_ROWS)
+    isym = _numbers(columns, before, mates)
     if not isym.all():
         row = int(np.flatnonzero(isym == 0)[0])
         raise CrystalError(
-            f"none of the {len(ops)} operations brings reflection "
+            f"none of the {len(operations)} operations brings reflection "
             f"{tuple(int(column[row]) for column in columns)} into the asymmetric unit of "
             f"{spacegroup.name}: give all primitive operations of that group"
         )
-    return out.T, isym
+    return isym
+
+
+def _numbers(
+    columns: tuple[Column, ...], forms: NDArray[np.int64], mates: bool
+) -> NDArray[np.int32]:
+    from xrefl.crystal import _kernels
+
+    isym = np.empty(columns[0].size, dtype=np.int32)
+    args = *columns, forms.astype(np.float64, order="C"), mates, isym
+    over_rows(_kernels.asu_number, isym.size, *args, min_rows=_MIN_ROWS)
+    return isym
 
 
 def condition(spacegroup: SpaceGroup, convention: str = "ccp4") -> str:

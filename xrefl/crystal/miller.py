@@ -13,7 +13,19 @@ if TYPE_CHECKING:
 
     Column: TypeAlias = NDArray[np.int32]
 
-__all__ = ["as_miller"]
+__all__ = ["BITS", "LIMIT", "ORIGIN", "WEIGHTS", "as_miller"]
+
+BITS = 21
+"""Bits of a Miller index in a packed key."""
+
+LIMIT = 1 << (BITS - 1)
+"""Miller indices that can be packed lie in ``-LIMIT <= h < LIMIT``."""
+
+WEIGHTS = (1 << 2 * BITS, 1 << BITS, 1)
+"""A packed key is h, k and l times these, plus the key of 0 0 0."""
+
+ORIGIN = LIMIT * sum(WEIGHTS)
+"""The packed key of 0 0 0."""
 
 _INT32 = np.iinfo(np.int32)
 

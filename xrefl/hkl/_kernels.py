@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from xrefl._numba import kernel
 
 
@@ -24,3 +26,86 @@ def original_indices(
             out[i, row] = sign * (
                 h[row] * rotation[0, i] + k[row] * rotation[1, i] + l[row] * rotation[2, i]
             )
+
+
+@kernel
+def rotate(
+    start: int,
+    stop: int,
+    h: Any,
+    k: Any,
+    l: Any,
+    matrix: Any,
+    new_h: Any,
+    new_k: Any,
+    new_l: Any,
+    keys: Any,
+) -> None:
+    """Write h M, and its packed keys; M may have fractions, h M has none."""
+    (m00, m01, m02), (m10, m11, m12), (m20, m21, m22) = matrix
+    bits, limit = 21, 1 << 20
+    h, k, l, keys = h[start:stop], k[start:stop], l[start:stop], keys[start:stop]
+    new_h, new_k, new_l = new_h[start:stop], new_k[start:stop], new_l[start:stop]
+    for i in range(keys.size):
+        a = np.int64(np.rint(h[i] * m00 + k[i] * m10 + l[i] * m20))
+        b = np.int64(np.rint(h[i] * m01 + k[i] * m11 + l[i] * m21))
+        c = np.int64(np.rint(h[i] * m02 + k[i] * m12 + l[i] * m22))
+        new_h[i], new_k[i], new_l[i] = a, b, c
+        keys[i] = ((a + limit) << (2 * bits)) + ((b + limit) << bits) + (c + limit)
+
+
+@kernel
+def mark(
+    start: int, stop: int, h: Any, k: Any, l: Any, low: Any, extent: Any, boxes: Any, repeated: Any
+) -> None:
+    """Set the bits of reflections, of each part of the rows in a box of its own."""
+    parts = len(boxes)
+    for part in range(start, stop):
+        for row in range(len(h) * part // parts, len(h) * (part + 1) // parts):
+            place = (h[row] - low[0]) * extent[1] + (k[row] - low[1])
+            place = place * extent[2] + (l[row] - low[2])
+            bit = np.uint8(1 << (place & 7))
+            if boxes[part, place >> 3] & bit:
+                repeated[part] = True
+            boxes[part, place >> 3] |= bit
+
+
+@kernel
+def radix_sort(words: Any, scratch: Any, first: Any, last: Any) -> None:
+    """Sort unsigned integers by their bits from first to last, equal ones in their order.
+
+    From the lowest digit of 11 bits to the highest, each time to ``scratch`` and back; digits
+    that are the same everywhere are left out.
+    """
+    source, target = words, scratch
+    for low in range(first, last, 11):
+        shift = np.uint64(low)
+        mask = np.uint64((1 << min(11, last - low)) - 1)
+        place = np.zeros(2049, np.int64)
+        for word in source:
+            place[np.int64((word >> shift) & mask) + 1] += 1
+        if place.max() == source.size:
+            continue
+        for digit in range(2048):
+            place[digit + 1] += place[digit]
+        for word in source:
+            bucket = np.int64((word >> shift) & mask)
+            target[place[bucket]] = word
+            place[bucket] += 1
+        source, target = target, source
+    if source is not words:
+        words[:] = source
+
+
+@kernel
+def shift_phases(start: int, stop: int, phi: Any, shift: Any, mate: Any, out: Any) -> None:
+    """Add shifts of 1/24 turn to phases in degrees, and change the sign of those of mates.
+
+    Phases that change are brought into the range -180° < φ <= 180°.
+    """
+    phi, shift, mate, out = phi[start:stop], shift[start:stop], mate[start:stop], out[start:stop]
+    for i in range(out.size):
+        turned = phi[i] + np.float64(15 * shift[i])
+        turned = -turned if mate[i] else turned
+        turned -= 360.0 * np.ceil((turned - 180.0) / 360.0)
+        out[i] = turned if shift[i] != 0 or mate[i] else phi[i]

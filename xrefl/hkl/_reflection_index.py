@@ -91,7 +91,9 @@ class ReflectionIndex(xr.Index):
 
     def require_unique(self, action: str) -> None:
         """Raise MillerIndexError, with the remedy, if a reflection occurs twice."""
-        rows = first_duplicate(self.keys) if self._lookup is None or not self.is_unique else None
+        if self._lookup is not None and self.is_unique:
+            return
+        rows = first_duplicate(self.keys, self._miller)
         if rows is not None:
             raise MillerIndexError(
                 f"cannot {action} reflections that are not unique: {format_hkl(self.keys[rows[0]])}"

@@ -25,6 +25,7 @@ __all__ = [
     "assign_crystal",
     "crystal",
     "is_merged",
+    "merged_index",
     "reflection_dim",
     "space_group",
     "unit_cell",
@@ -65,6 +66,30 @@ def reflection_dim(obj: xr.Dataset | xr.DataArray) -> str:
         f"expected the dimension 'hkl' (merged reflections) or 'obs' (unmerged observations), "
         f"found {tuple(obj.dims)}"
     )
+
+
+def merged_index(obj: xr.Dataset | xr.DataArray) -> HKLIndex:
+    """Return the index of merged reflections.
+
+    Raises
+    ------
+    NotMergedError
+        These are observations.
+    MillerIndexError
+        There is no index, or it is not that of h, k and l.
+    """
+    if not is_merged(obj):
+        raise NotMergedError(
+            "this takes merged reflections (dimension 'hkl'), but these are unmerged observations "
+            "(dimension 'obs'); merge them first"
+        )
+    index = _index(obj)
+    if index is None:
+        raise MillerIndexError(
+            "the reflections have no index; build it with xrefl.restore(ds), or with "
+            ".xtal.assign_crystal(cell=..., spacegroup=...)"
+        )
+    return index
 
 
 def crystal(obj: xr.Dataset | xr.DataArray) -> Crystal:

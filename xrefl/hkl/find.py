@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
-from xrefl.errors import MissingColumnError
+from xrefl.errors import FormatError, MissingColumnError
 
-__all__ = ["columns", "free_flag"]
+__all__ = ["column", "columns", "free_flag", "with_convention"]
 
 # Labels that CCP4, Phenix, SHELX and SF-mmCIF converters give the flags of the free set.
 _FREE_FLAG_LABELS = (
@@ -19,6 +19,27 @@ _FREE_FLAG_LABELS = (
     "RFREEFLAGS",
     "PDBXRFREEFLAG",
 )
+_UNKNOWN = "cannot be told"
+_REMEDY = "set attrs['free_value'] of the column"
+
+
+def column(ds: xr.Dataset, label: str) -> xr.DataArray:
+    """Return a column of numbers by its label.
+
+    Raises
+    ------
+    MissingColumnError
+        There is no such column.
+    FormatError
+        It is not of numbers.
+    """
+    if label not in ds.data_vars:
+        raise MissingColumnError(
+            f"no column {label!r}; the columns are {', '.join(map(str, ds.data_vars))}"
+        )
+    if ds[label].dtype.kind not in "fiubc":
+        raise FormatError(f"column {label!r} is of {ds[label].dtype}, not of numbers")
+    return ds[label]
 
 
 def columns(ds: xr.Dataset, *, type: str) -> list[str]:
@@ -51,11 +72,13 @@ def free_flag(ds: xr.Dataset) -> xr.DataArray:
     FREE, RFREE, FREER, FreeR_flag, R-free-flags, pdbx_r_free_flag and the like. Where there is
     none, it is the text column ``status`` of a CIF file, in which "f" marks the free set.
 
-    Which value marks the free set differs between programs, so it is read from the values. With
+    Which value marks the free set differs between programs. If the column has
+    ``attrs["free_value"]``, that is it. If not, it is read from the values: with
     two values it is the rarer one (Phenix has 1, converted PDB files often 0); with
     more than two it is 0, as in CCP4, where flags number the sets of a cross-validation. The
     result has it as ``attrs["free_value"]``, with the reason as ``attrs["free_value_reason"]``.
-    Flags that are dask arrays are not looked at, and have neither; load them first.
+    Where nothing tells, there is no ``free_value``, and the reason says why. Flags that are dask
+    arrays are not looked at; load them first, or state the value.
 
     Raises
     ------
@@ -74,7 +97,7 @@ def free_flag(ds: xr.Dataset) -> xr.DataArray:
             continue
         plain = "".join(letter for letter in str(name).upper() if letter.isalnum())
         if plain in _FREE_FLAG_LABELS and column.attrs.get("mtz_type", "I") == "I":
-            return column if column.chunks is not None else column.assign_attrs(_convention(column))
+            return with_convention(column)
     status = ds.data_vars.get("status")
     if status is not None and status.dtype.kind in "UTO":
         reason = 'status "f" is the free set, after the PDBx/mmCIF dictionary'
@@ -86,8 +109,21 @@ def free_flag(ds: xr.Dataset) -> xr.DataArray:
     )
 
 
+def with_convention(flag: xr.DataArray) -> xr.DataArray:
+    """Return flags with ``free_value``, if it is known, and ``free_value_reason`` in attrs."""
+    if "free_value" in flag.attrs:
+        reason = str(flag.attrs.get("free_value_reason", _UNKNOWN))
+        if reason.startswith(_UNKNOWN):  # told since, on the advice of that reason
+            reason = "attrs['free_value'] says so"
+        return flag.assign_attrs(free_value_reason=reason)
+    if flag.chunks is not None:
+        reason = f"{_UNKNOWN} before flags are loaded: call .compute() first, or {_REMEDY}"
+        return flag.assign_attrs(free_value_reason=reason)
+    return flag.assign_attrs(_convention(flag))
+
+
 def _convention(flag: xr.DataArray) -> dict[str, int | str]:
-    values = flag.values
+    values = flag.values.astype(np.float64)
     found, counts = np.unique(values[~np.isnan(values)], return_counts=True)
     if len(found) == 2 and counts[0] != counts[1]:
         rare, common = found[counts.argsort()].astype(int)
@@ -100,4 +136,5 @@ def _convention(flag: xr.DataArray) -> dict[str, int | str]:
         reason = f"flags have {len(found)} values; as in CCP4, 0 is the free set"
         return {"free_value": 0, "free_value_reason": reason}
     listed = ", ".join(f"{value:g}" for value in found) or "none"
-    return {"free_value_reason": f"cannot be told from the values that occur: {listed}"}
+    reason = f"{_UNKNOWN} from the values that occur: {listed} ({_REMEDY})"
+    return {"free_value_reason": reason}

@@ -17,12 +17,13 @@ import pandas as pd
 import xarray as xr
 from xarray.core.indexing import IndexSelResult, PandasIndexingAdapter
 
+from xrefl.crystal.moves import Moved
 from xrefl.errors import MillerIndexError
 from xrefl.hkl._display import PackedKeys
 from xrefl.hkl._known_crystal import KnownCrystal
 from xrefl.hkl._reflection_index import ReflectionIndex, refuse_inexact
 from xrefl.hkl._selection import locate, match
-from xrefl.hkl.packing import are_packed, pack
+from xrefl.hkl.packing import are_packable, are_packed, pack
 
 __all__ = ["HKLIndex", "MillerIndex"]
 
@@ -119,8 +120,26 @@ class HKLIndex(ReflectionIndex):
                 f"h, k and l must be one-dimensional and of one length, found shapes {shapes}"
             )
         index = cls(pack(h, k, l), KnownCrystal.of(cell, spacegroup), "hkl", ("hkl",))
-        index.require_unique("index")
         index.keep_if_constant(h, k, l)
+        index.require_unique("index")
+        return index
+
+    @classmethod
+    def from_moved(
+        cls, moved: Moved, *, cell: Sequence[float] | None, spacegroup: str | None
+    ) -> Self:
+        """Build an index from reflections under new indices, with packed keys.
+
+        Whether they are unique is not looked at.
+
+        Raises
+        ------
+        MillerIndexError
+            An index is beyond ±2²⁰.
+        """
+        keys = moved.keys if are_packable(moved.hkl) else pack(*moved.hkl)
+        index = cls(keys, KnownCrystal.of(cell, spacegroup), "hkl", ("hkl",))
+        index.keep_if_constant(*moved.hkl)
         return index
 
     @classmethod

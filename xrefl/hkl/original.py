@@ -8,6 +8,7 @@ changed as well; M, a multiple of 256, marks partial observations.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,15 @@ from xrefl.crystal.op import Op
 from xrefl.errors import MillerIndexError, MissingColumnError, NotMergedError
 from xrefl.hkl.crystal import crystal, is_merged
 
-__all__ = ["to_asu_hkl", "to_original_hkl"]
+__all__ = [
+    "counted_operations",
+    "kind_of_indices",
+    "misym_label",
+    "to_asu_hkl",
+    "to_original_hkl",
+    "whole_misym",
+    "with_indices",
+]
 
 
 def to_original_hkl(ds: xr.Dataset) -> xr.Dataset:
@@ -54,14 +63,16 @@ def to_original_hkl(ds: xr.Dataset) -> xr.Dataset:
     >>> [int(ds[name][0]) for name in "hkl"]
     [-1, -2, -3]
     """
-    if _indices(ds) == "original":
+    if kind_of_indices(ds) == "original":
         return ds.copy()
-    inverses = np.array([_rotation(operation.inverse()) for operation in _operations(ds)], np.int32)
+    inverses = np.array(
+        [_rotation(operation.inverse()) for operation in counted_operations(ds)], np.int32
+    )
 
     def original(h: Any, k: Any, l: Any, misym: Any) -> tuple[NDArray[np.int32], ...]:
         from xrefl.hkl import _kernels
 
-        misym = _whole(misym)
+        misym = whole_misym(misym)
         out = np.empty((3, len(h)), np.int32)
         bad = np.array([len(h)])
         over_rows(_kernels.original_indices, len(h), (h, k, l), misym, inverses, out, bad)
@@ -75,13 +86,13 @@ def to_original_hkl(ds: xr.Dataset) -> xr.Dataset:
 
     h, k, l = xr.apply_ufunc(
         original,
-        *(ds[name] for name in ("h", "k", "l", _misym_label(ds))),
+        *(ds[name] for name in ("h", "k", "l", misym_label(ds))),
         output_core_dims=[[], [], []],
         dask="parallelized",
         output_dtypes=[np.int32] * 3,
         keep_attrs=False,
     )
-    return _with_indices(ds, (h, k, l), "original")
+    return with_indices(ds, (h, k, l), "original")
 
 
 def to_asu_hkl(ds: xr.Dataset) -> xr.Dataset:
@@ -114,15 +125,15 @@ def to_asu_hkl(ds: xr.Dataset) -> xr.Dataset:
     >>> [int(ds[name][0]) for name in "hkl"], int(ds["M/ISYM"][0])
     ([1, 2, 3], 2)
     """
-    label = _misym_label(ds)
-    if _indices(ds) == "asu":
+    label = misym_label(ds)
+    if kind_of_indices(ds) == "asu":
         return ds.copy()
     group = crystal(ds).spacegroup
-    operations = _operations(ds)
+    operations = counted_operations(ds)
 
     def to_asu(h: Any, k: Any, l: Any, misym: Any) -> tuple[NDArray[np.int32], ...]:
         hkl, isym = group.to_asu((h, k, l), operations=operations)
-        misym = _whole(misym)
+        misym = whole_misym(misym)
         return hkl[:, 0], hkl[:, 1], hkl[:, 2], (misym & ~np.int32(0xFF)) | isym
 
     h, k, l, misym = xr.apply_ufunc(
@@ -133,11 +144,11 @@ def to_asu_hkl(ds: xr.Dataset) -> xr.Dataset:
         output_dtypes=[np.int32] * 4,
         keep_attrs=False,
     )
-    switched = _with_indices(ds, (h, k, l), "asu")
+    switched = with_indices(ds, (h, k, l), "asu")
     return switched.assign({label: misym.drop_vars(list("hkl")).assign_attrs(ds[label].attrs)})
 
 
-def _whole(misym: NDArray[Any]) -> NDArray[np.int32]:
+def whole_misym(misym: NDArray[Any]) -> NDArray[np.int32]:
     """Return M/ISYM as integers, which it no longer is after a `where` or a join."""
     if misym.dtype.kind == "f":
         wrong = misym[np.rint(misym) != misym]
@@ -149,7 +160,8 @@ def _whole(misym: NDArray[Any]) -> NDArray[np.int32]:
     return misym.astype(np.int32, copy=False)
 
 
-def _indices(ds: xr.Dataset) -> str:
+def kind_of_indices(ds: xr.Dataset) -> str:
+    """Return whether observations have the indices of the "asu" or their "original" ones."""
     if is_merged(ds):
         raise NotMergedError(
             "original Miller indices belong to unmerged observations; merged reflections have no "
@@ -158,7 +170,8 @@ def _indices(ds: xr.Dataset) -> str:
     return str(ds["h"].attrs.get("indices", "asu"))
 
 
-def _misym_label(ds: xr.Dataset) -> str:
+def misym_label(ds: xr.Dataset) -> str:
+    """Return the label of the column M/ISYM, or raise MissingColumnError."""
     for name, column in ds.data_vars.items():
         if column.attrs.get("mtz_type") == "Y":
             return str(name)
@@ -168,7 +181,7 @@ def _misym_label(ds: xr.Dataset) -> str:
     )
 
 
-def _operations(ds: xr.Dataset) -> list[Op]:
+def counted_operations(ds: xr.Dataset) -> list[Op]:
     """Return the operations that ISYM counts: in the file's order, if the data are from a file."""
     listed = ds.attrs.get("symmetry_operations")
     if listed is None:
@@ -180,9 +193,10 @@ def _rotation(operation: Op) -> NDArray[np.int32]:
     return np.rint(operation.matrix).astype(np.int32)
 
 
-def _with_indices(
-    ds: xr.Dataset, hkl: tuple[xr.DataArray, xr.DataArray, xr.DataArray], kind: str
+def with_indices(
+    ds: xr.Dataset, hkl: Iterable[xr.DataArray | xr.Variable], kind: str
 ) -> xr.Dataset:
+    """Return observations with other coordinates h, k and l, and say of which kind they are."""
     coords = {
         name: (ds[name].dims, values.data, {**ds[name].attrs, "indices": kind})
         for name, values in zip("hkl", hkl, strict=True)

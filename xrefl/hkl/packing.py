@@ -13,22 +13,31 @@ from typing import Any, NoReturn, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from xrefl._parallel import over_rows, thread_count
+from xrefl.crystal.miller import BITS, LIMIT, ORIGIN, as_miller
 from xrefl.errors import MillerIndexError
 
-__all__ = ["LIMIT", "are_packed", "first_duplicate", "format_hkl", "increasing", "pack", "unpack"]
+__all__ = [
+    "LIMIT",
+    "all_differ",
+    "are_packable",
+    "are_packed",
+    "first_duplicate",
+    "format_hkl",
+    "increasing",
+    "pack",
+    "unpack",
+]
 
 Int32Array: TypeAlias = npt.NDArray[np.int32]
 Int64Array: TypeAlias = npt.NDArray[np.int64]
 
-_BITS = 21
-LIMIT = 1 << (_BITS - 1)
-"""Miller indices lie in ``-LIMIT <= h < LIMIT``."""
+_MASK = (1 << BITS) - 1
 
-_MASK = (1 << _BITS) - 1
-_ORIGIN = (LIMIT << 2 * _BITS) | (LIMIT << _BITS) | LIMIT
-
-# A table over the box that encloses all indices beats sorting while it has few empty places.
-_BOX_PER_ROW = 16
+# Sorting fewer keys than this takes less time than loading numba does. A table over the box that
+# encloses all indices beats sorting while it has few empty places.
+_MANY = 1 << 17
+_BITS_PER_ROW = 64
 _BLOCK = 16_384
 
 
@@ -78,10 +87,10 @@ def _pack_rows(indices: Sequence[npt.NDArray[np.signedinteger]], keys: Int64Arra
                 if not -LIMIT <= extreme < LIMIT:
                     _raise_out_of_range(name, extreme)
         h, k, l = (index[rows] for index in indices)
-        key = np.left_shift(h, 2 * _BITS, out=keys[rows], dtype=np.int64)
-        key += np.left_shift(k, _BITS, out=scratch[: len(k)], dtype=np.int64)
+        key = np.left_shift(h, 2 * BITS, out=keys[rows], dtype=np.int64)
+        key += np.left_shift(k, BITS, out=scratch[: len(k)], dtype=np.int64)
         key += l
-        key += _ORIGIN
+        key += ORIGIN
 
 
 def unpack(keys: npt.ArrayLike) -> tuple[Int32Array, Int32Array, Int32Array]:
@@ -106,13 +115,27 @@ def unpack(keys: npt.ArrayLike) -> tuple[Int32Array, Int32Array, Int32Array]:
     flat = keys.ravel()
     for start in range(0, keys.size, _BLOCK):  # a block and its copy stay in the cache
         rows = slice(start, start + _BLOCK)
-        for index, shift in zip(indices, (2 * _BITS, _BITS, 0), strict=True):
+        for index, shift in zip(indices, (2 * BITS, BITS, 0), strict=True):
             values = flat[rows] >> shift
             values &= _MASK
             values -= LIMIT
             index[rows] = values
     h, k, l = (index.reshape(keys.shape) for index in indices)
     return h, k, l
+
+
+def are_packable(hkl: Sequence[npt.NDArray[np.integer]]) -> bool:
+    """Tell whether all indices are in the range that a key has room for.
+
+    Examples
+    --------
+    >>> are_packable([np.array([1, -2])]), are_packable([np.array([LIMIT])])
+    (True, False)
+    """
+    return all(
+        index.size == 0 or (int(index.min()) >= -LIMIT and int(index.max()) < LIMIT)
+        for index in hkl
+    )
 
 
 def are_packed(values: npt.NDArray[Any]) -> bool:
@@ -139,13 +162,17 @@ def increasing(keys: Int64Array) -> bool:
     return bool(np.all(keys[1:] > keys[:-1]))
 
 
-def first_duplicate(keys: Int64Array) -> tuple[int, int] | None:
+def first_duplicate(
+    keys: Int64Array, hkl: Sequence[Int32Array] | None = None
+) -> tuple[int, int] | None:
     """Find the first reflection that occurs a second time.
 
     Parameters
     ----------
     keys : (n,) ndarray of int64
         Packed Miller indices, in any order.
+    hkl : sequence of three (n,) ndarray of int32, optional
+        The same unpacked, if they are at hand.
 
     Returns
     -------
@@ -160,7 +187,7 @@ def first_duplicate(keys: Int64Array) -> tuple[int, int] | None:
     >>> first_duplicate(pack([1, 2, 3], 0, 0)) is None
     True
     """
-    if increasing(keys) or _all_differ_in_box(keys):
+    if increasing(keys) or (len(keys) >= _MANY and all_differ(hkl or unpack(keys))):
         return None
     order = np.argsort(keys, kind="stable")
     ordered = keys[order]
@@ -205,18 +232,38 @@ def _raise_out_of_range(name: str, value: object) -> NoReturn:
     )
 
 
-def _all_differ_in_box(keys: Int64Array) -> bool:
-    """Mark each reflection in the box that encloses all; False if the box is too large."""
-    box, size = np.zeros(len(keys), np.int64), 1
-    for index in unpack(keys):
-        low = int(index.min())
-        extent = int(index.max()) - low + 1
-        size *= extent
-        box *= extent
-        box += index
-        box -= low
-    if size > _BOX_PER_ROW * len(keys):
+def all_differ(hkl: Sequence[Int32Array]) -> bool:
+    """Tell whether no reflection occurs twice; False also if they are too scattered to tell fast.
+
+    Each reflection is a bit in the box that encloses all. Threads have boxes of their own.
+
+    Parameters
+    ----------
+    hkl : sequence of three (n,) ndarray of int32
+
+    Examples
+    --------
+    >>> all_differ(unpack(pack([1, 2, 3], 0, 0))), all_differ(unpack(pack([1, 2, 1], 0, 0)))
+    (True, False)
+    """
+    from xrefl.hkl import _kernels
+
+    columns = as_miller(tuple(hkl))
+    count = columns[0].size
+    if count == 0:
+        return True
+    low = [int(index.min()) for index in columns]
+    extent = [int(index.max()) - least + 1 for index, least in zip(columns, low, strict=True)]
+    size = extent[0] * extent[1] * extent[2]
+    if size > max(_BITS_PER_ROW * count, 1024):
         return False
-    seen = np.zeros(size, np.bool_)
-    seen[box] = True
-    return int(np.count_nonzero(seen)) == len(keys)
+    boxes = np.zeros((thread_count(), size // 8 + 1), np.uint8)
+    repeated = np.zeros(len(boxes), np.bool_)
+    args = *columns, tuple(low), tuple(extent), boxes, repeated
+    over_rows(_kernels.mark, len(boxes), *args, min_rows=1, slices_per_thread=1)
+    seen = boxes[0]
+    for box in boxes[1:]:
+        if repeated.any() or np.any(seen & box):
+            return False
+        seen = seen | box
+    return not repeated.any()

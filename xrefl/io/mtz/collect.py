@@ -13,9 +13,10 @@ from xrefl.crystal.spacegroup import SpaceGroup
 from xrefl.errors import FormatError
 from xrefl.hkl.crystal import crystal, reflection_dim
 from xrefl.hkl.datasets import DatasetInfo, datasets_of
+from xrefl.hkl.friedel import friedel_mate
 from xrefl.hkl.packing import first_duplicate, pack
 from xrefl.io.mtz.batches import batches_of
-from xrefl.io.mtz.column_types import COLUMN_TYPES, SIGN_PAIR_TYPES
+from xrefl.io.mtz.column_types import COLUMN_TYPES
 from xrefl.io.mtz.header import ColumnInfo, Header
 
 __all__ = ["Content", "collect", "history_lines"]
@@ -164,26 +165,14 @@ def _column_order(ds: xr.Dataset, dim: str) -> list[Hashable]:
     ordered: list[Hashable] = []
     while left:
         run = 1
-        if _mate(ds, left[0]):
-            while run < len(left) and _mate(ds, left[run]):
+        if friedel_mate(ds, left[0]):
+            while run < len(left) and friedel_mate(ds, left[run]):
                 run += 1
         taken = left[:run]
-        mates = [mate for name in taken if (mate := _mate(ds, name)) in left[run:]]
+        mates = [mate for name in taken if (mate := friedel_mate(ds, name)) in left[run:]]
         ordered += taken + mates
         left = [name for name in left[run:] if name not in mates]
     return ordered
-
-
-def _mate(ds: xr.Dataset, name: Hashable) -> str | None:
-    """Return the label of the column with the other Friedel mates, for F(+) that is F(-)."""
-    if ds[name].attrs.get("mtz_type") not in SIGN_PAIR_TYPES:
-        return None
-    label = str(name)
-    for plus, minus in (("(+)", "(-)"), ("_plus", "_minus"), ("+", "-")):
-        for sign, other in ((plus, minus), (minus, plus)):
-            if sign in label and (mate := label.replace(sign, other)) in ds:
-                return mate
-    return None
 
 
 def _check_labels(labels: Sequence[str]) -> None:

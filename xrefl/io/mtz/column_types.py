@@ -5,7 +5,7 @@ Source: the CCP4 description of the MTZ format, section "Column types".
 
 from __future__ import annotations
 
-__all__ = ["COLUMN_TYPES", "INTEGER_TYPES", "SIGN_PAIR_TYPES", "UNITS"]
+__all__ = ["COLUMN_TYPES", "INTEGER_TYPES", "UNITS"]
 
 COLUMN_TYPES = {
     "H": "Miller index",
@@ -29,8 +29,5 @@ COLUMN_TYPES = {
 
 INTEGER_TYPES = frozenset("HBYI")
 """Types whose values are whole numbers."""
-
-SIGN_PAIR_TYPES = frozenset("GLKM")
-"""Types of the columns that hold one of two Friedel mates each."""
 
 UNITS = {"P": "degree"}

@@ -1,0 +1,89 @@
+"""Rows of arrays: taken in another order, and the order that sorts them."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from xrefl._parallel import over_rows
+
+__all__ = ["sorting_order", "take_rows"]
+
+_MIN_ROWS = 100_000
+_MOST_PIECES = 200
+
+
+def take_rows(variable: xr.Variable, dim: Hashable, rows: NDArray[np.intp]) -> xr.Variable:
+    """Return the rows of a variable that are listed.
+
+    Dask-backed variables stay lazy; where rows ascend, chunks are made of one old chunk each.
+    """
+    if variable.chunks is not None:
+        ends = np.flatnonzero(rows[1:] < rows[:-1]) + 1
+        pieces = np.split(rows, ends) if len(ends) < _MOST_PIECES else [rows]
+        parts = [variable.isel({dim: piece}) for piece in pieces]
+        joined: xr.Variable = xr.Variable.concat(parts, dim)  # type: ignore[no-untyped-call]
+        return joined
+    data = variable.data if isinstance(variable.data, np.ndarray) else variable.values
+    axis = variable.dims.index(dim)
+    taken = _take(data, rows) if data.ndim == 1 else data.take(rows, axis)
+    return xr.Variable(variable.dims, taken, variable.attrs, variable.encoding, fastpath=True)
+
+
+def _take(values: NDArray[Any], rows: NDArray[np.intp]) -> NDArray[Any]:
+    taken = np.empty(rows.shape, values.dtype)
+
+    def some(start: int, stop: int) -> None:
+        # the mode "clip" writes straight to the array; all rows exist
+        values.take(rows[start:stop], out=taken[start:stop], mode="clip")
+
+    over_rows(some, len(rows), min_rows=_MIN_ROWS)
+    return taken
+
+
+def sorting_order(columns: Sequence[NDArray[Any]]) -> NDArray[np.intp] | None:
+    """Return the order of rows that sorts them by the first column, then the second, and so on.
+
+    Equal rows keep their order, and NaN comes last. None if the rows are in order already.
+
+    Parameters
+    ----------
+    columns : sequence of (n,) ndarray
+        Numbers, or text.
+
+    Examples
+    --------
+    >>> sorting_order([np.array([2, 1, 2]), np.array([5.0, np.nan, 4.0])])
+    array([1, 2, 0])
+    """
+    count = len(columns[0])
+    word = np.zeros(count, np.uint64)
+    used = row_bits = max(count - 1, 1).bit_length()
+    if count == 0:
+        return None
+    # the number of the row in the lowest bits, then the last column, ... up to the first
+    for column in reversed(columns):
+        if column.dtype.kind not in "iu":
+            break
+        low = int(column.min())
+        bits = (int(column.max()) - low).bit_length()
+        if used + bits > 64:
+            break
+        code = column.astype(np.int64)
+        code -= low
+        word |= code.view(np.uint64) << np.uint64(used)
+        used += bits
+    else:
+        if np.all(word[1:] >= word[:-1]):
+            return None
+        word |= np.arange(count, dtype=np.uint64)
+        from xrefl.hkl import _kernels
+
+        _kernels.radix_sort(word, np.empty_like(word), row_bits, used)
+        return (word & np.uint64((1 << row_bits) - 1)).view(np.int64)
+    order = np.lexsort(columns[::-1])
+    return None if np.all(order[1:] > order[:-1]) else order

@@ -1,0 +1,150 @@
+"""Columns that belong together: a value with its sigma, an amplitude with its phase."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from xrefl.errors import FormatError
+from xrefl.hkl.crystal import reflection_dim
+from xrefl.hkl.find import column
+
+__all__ = ["amplitude_phase", "structure_factor", "value_sigma"]
+
+
+def value_sigma(ds: xr.Dataset, value: str, sigma: str) -> xr.Dataset:
+    """Return a column and that of its standard deviations, where both are present.
+
+    Parameters
+    ----------
+    ds : Dataset
+        Merged or unmerged reflections; dask-backed columns stay lazy.
+    value, sigma : str
+        Labels, such as ``"FP"`` and ``"SIGFP"``.
+
+    Returns
+    -------
+    Dataset
+        With the variables ``value`` and ``sigma``, both missing (NaN) where one is. Rows stay;
+        ``.dropna("hkl")`` leaves the complete ones.
+
+    Raises
+    ------
+    MissingColumnError
+        There is no such column.
+    FormatError
+        A column is not of numbers.
+
+    Examples
+    --------
+    >>> import xrefl
+    >>> pair = xrefl.tutorial.open("5wkd").xtal.value_sigma("FP", "SIGFP")
+    >>> pair.sel(hkl=(-26, 0, 1)).value.item(), pair.dropna("hkl").sizes["hkl"]
+    (12.392..., 367)
+    """
+    values, sigmas = column(ds, value), column(ds, sigma)
+    both = values.notnull() & sigmas.notnull()
+    pair = {"value": values.where(both), "sigma": sigmas.where(both)}
+    return ds.drop_vars(list(ds.data_vars)).assign(pair)
+
+
+def structure_factor(ds: xr.Dataset, amplitude: str, phase: str) -> xr.DataArray:
+    """Return F = |F| exp(iφ) of a column of amplitudes and one of phases.
+
+    Parameters
+    ----------
+    ds : Dataset
+        Merged or unmerged reflections; dask-backed columns stay lazy.
+    amplitude, phase : str
+        Labels, such as ``"FWT"`` and ``"PHWT"``. Phases are in degrees.
+
+    Returns
+    -------
+    DataArray
+        complex64 of float32 columns, otherwise complex128; called after the amplitude. NaN
+        where amplitude or phase is missing.
+
+    Raises
+    ------
+    MissingColumnError
+        There is no such column.
+    FormatError
+        A column is not of numbers, or ``phase`` is one of another quantity.
+
+    Examples
+    --------
+    >>> import xrefl
+    >>> f = xrefl.tutorial.open("5wkd").xtal.structure_factor("FWT", "PHWT")
+    >>> f.dtype, f.sel(hkl=(-26, 0, 1)).item()
+    (dtype('complex64'), (...j))
+    """
+    f, phi = column(ds, amplitude), column(ds, phase)
+    if phi.attrs.get("mtz_type", "P") != "P":
+        raise FormatError(
+            f"{phase} is not a column of phases: its mtz_type is {phi.attrs['mtz_type']!r}, not 'P'"
+        )
+    dtype = np.result_type(f.dtype, phi.dtype, np.complex64)
+    result: xr.DataArray = xr.apply_ufunc(
+        _polar, f, phi, dask="parallelized", output_dtypes=[dtype], keep_attrs=False
+    )
+    attrs = {key: f.attrs[key] for key in ("dataset_id",) if key in f.attrs}
+    return result.rename(amplitude).assign_attrs(
+        long_name=f"structure factor of {amplitude} and {phase}", **attrs
+    )
+
+
+def amplitude_phase(f: xr.DataArray, *, amplitude: str = "F", phase: str = "PHI") -> xr.Dataset:
+    """Return the amplitudes and phases of structure factors, the inverse of `structure_factor`.
+
+    Parameters
+    ----------
+    f : DataArray of complex
+        Along ``hkl`` or ``obs``; a dask-backed array stays lazy.
+    amplitude, phase : str
+        What the columns are called.
+
+    Returns
+    -------
+    Dataset
+        Amplitudes (type F) and phases (type P), -180° < φ <= 180°.
+
+    Raises
+    ------
+    FormatError
+        The array is not complex.
+
+    Examples
+    --------
+    >>> import xrefl
+    >>> f = xrefl.tutorial.open("5wkd").xtal.structure_factor("FWT", "PHWT")
+    >>> columns = f.xtal.amplitude_phase(amplitude="FWT", phase="PHWT")
+    >>> list(columns.data_vars), columns.PHWT.attrs["units"]
+    (['FWT', 'PHWT'], 'degree')
+    """
+    reflection_dim(f)
+    if f.dtype.kind != "c":
+        raise FormatError(
+            f"expected structure factors (complex), found {f.dtype}; make them of amplitudes and "
+            "phases with ds.xtal.structure_factor(amplitude, phase)"
+        )
+    attrs = {key: value for key, value in f.attrs.items() if key != "long_name"}
+    size = xr.apply_ufunc(np.abs, f, dask="allowed")
+    size = size.assign_attrs(attrs, mtz_type="F", long_name="structure factor amplitude")
+    real = size.dtype
+    angle: xr.DataArray = xr.apply_ufunc(
+        _degrees, f.imag, f.real, dask="parallelized", output_dtypes=[real], keep_attrs=False
+    )
+    angle = angle.assign_attrs(attrs, mtz_type="P", long_name="phase", units="degree")
+    return xr.Dataset({amplitude: size.rename(amplitude), phase: angle.rename(phase)})
+
+
+def _polar(f: Any, phi: Any) -> Any:
+    angle = np.radians(phi, dtype=np.result_type(phi.dtype, np.float32))
+    return f * (np.cos(angle) + 1j * np.sin(angle)).astype(np.result_type(angle, np.complex64))
+
+
+def _degrees(imaginary: Any, real: Any) -> Any:
+    angle = np.degrees(np.arctan2(imaginary, real))
+    return np.where(angle == -180, -angle, angle)
