@@ -29,8 +29,15 @@ from xrefl.hkl import (
 )
 from xrefl.io.mtz import write
 from xrefl.io.refln_cif import write as write_cif
+from xrefl.statistics import agreement, means
+from xrefl.statistics.completeness import completeness, multiplicity
+from xrefl.statistics.moments import moments
+from xrefl.statistics.normalize import normalize
+from xrefl.statistics.shells import shells
+from xrefl.statistics.wilson import wilson
 
 __all__ = ["DataFrameAccessor"]
+
 
 @pd.api.extensions.register_dataframe_accessor("xtal")
 class DataFrameAccessor:
@@ -83,6 +90,17 @@ class DataFrameAccessor:
     free_flag = frame_series(find.free_flag)
     make_free_flags = frame_series(free_flags.make_free_flags)
     extend_free_flags = frame_series(extend_flags.extend_free_flags)
+
+    shells = frame_value(shells)
+    mean = frame_value(means.mean)
+    i_over_sigma = frame_value(means.i_over_sigma)
+    r_factor = frame_value(agreement.r_factor)
+    correlation = frame_value(agreement.correlation)
+    completeness = frame_value(completeness)
+    multiplicity = frame_value(multiplicity)
+    wilson = frame_value(wilson)
+    normalize = frame_series(normalize)
+    moments = frame_value(moments)
 
     to_asu = frame_method(asu.to_asu)
     reindex = frame_method(reindexing.reindex)

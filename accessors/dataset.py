@@ -22,8 +22,15 @@ from xrefl.hkl import (
 )
 from xrefl.io.mtz import write
 from xrefl.io.refln_cif import write as write_cif
+from xrefl.statistics import agreement, means
+from xrefl.statistics.completeness import completeness, multiplicity
+from xrefl.statistics.moments import moments
+from xrefl.statistics.normalize import normalize
+from xrefl.statistics.shells import shells
+from xrefl.statistics.wilson import wilson
 
 __all__ = ["DatasetAccessor"]
+
 
 @xr.register_dataset_accessor("xtal")
 class DatasetAccessor(ReflectionAccessor[xr.Dataset]):
@@ -45,6 +52,17 @@ class DatasetAccessor(ReflectionAccessor[xr.Dataset]):
     unstack_friedel = method(friedel.unstack_friedel)
     to_original_hkl = method(original.to_original_hkl)
     to_asu_hkl = method(original.to_asu_hkl)
+
+    shells = method(shells)
+    mean = method(means.mean)
+    i_over_sigma = method(means.i_over_sigma)
+    r_factor = method(agreement.r_factor)
+    correlation = method(agreement.correlation)
+    completeness = method(completeness)
+    multiplicity = method(multiplicity)
+    wilson = method(wilson)
+    normalize = method(normalize)
+    moments = method(moments)
 
     to_dataframe = method(frame.to_dataframe)
     to_mtz = method(write.to_mtz)

@@ -30,12 +30,14 @@ if TYPE_CHECKING:
     from xrefl.io.refln_cif.open import open_refln_cif as open_refln_cif
     from xrefl.io.refln_cif.write import to_refln_cif as to_refln_cif
     from xrefl.io.shelx.open import open_shelx_hkl as open_shelx_hkl
+    from xrefl.statistics.shells import Shells as Shells
 
 __version__ = "0.1.0"
 
 _HOME = {
     "HKLIndex": "xrefl.hkl.index",
     "Op": "xrefl.crystal.op",
+    "Shells": "xrefl.statistics.shells",
     "SpaceGroup": "xrefl.crystal.spacegroup",
     "UnitCell": "xrefl.crystal.cell",
     "cif_to_mtz": "xrefl.io.convert.cif_to_mtz",

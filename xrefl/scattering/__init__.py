@@ -1,0 +1,1 @@
+"""How atoms scatter: arrays in, arrays out, without xarray."""

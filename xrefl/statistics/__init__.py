@@ -1,0 +1,1 @@
+"""Statistics of reflections: shells of resolution, means, agreement of columns."""
