@@ -170,7 +170,7 @@ def test_refuses_what_makes_no_sense():
     with pytest.raises(NotMergedError, match="to_original_hkl"):
         observations.xtal.expand_to_p1()
     huge = xrefl.HKLIndex.from_miller([1 << 19], [2], [3], spacegroup="P 1 21 1")
-    with pytest.raises(MillerIndexError, match="from 524288 to 524288 are too large"):
+    with pytest.raises(MillerIndexError, match=r"\(524288, 524288\)"):
         xr.Dataset({}, huge.coordinates()).xtal.to_asu()
 
 

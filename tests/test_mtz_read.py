@@ -220,11 +220,12 @@ def test_indexing_equals_numpy(example, key):
 
 
 def test_reading_in_many_blocks(monkeypatch, example):
+    from xrefl import _memory
     from xrefl.io.mtz import table
 
     expected = xr.open_dataset(example).load()
     monkeypatch.setattr(table, "_BLOCK_ROWS", 10)
-    monkeypatch.setattr(table, "_HUGE_PAGE_BYTES", 0)
+    monkeypatch.setattr(_memory, "_ASKED_FOR", 0)
     assert xr.open_dataset(example).identical(expected)
     np.testing.assert_array_equal(xr.open_dataset(example).FP[2::37], expected.FP[2::37])
 

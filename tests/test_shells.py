@@ -18,7 +18,8 @@ from tests.conftest import real_files
 from tests.lazy import nothing_computed
 from tests.strategies import CELLS
 from xrefl.errors import CrystalError, CrystalMismatchError, MillerIndexError, NotMergedError
-from xrefl.statistics.shells import METHODS, Shells
+from xrefl.statistics.limits import METHODS
+from xrefl.statistics.shells import Shells
 
 GEMMI = {
     "equal_count": gemmi.Binner.Method.EqualCount,

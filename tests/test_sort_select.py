@@ -54,8 +54,8 @@ def test_rows_are_taken_on_threads():
     rows = np.random.default_rng(2).permutation(250_000)
     values = rows.astype(np.float32)
     variable = xr.Variable("hkl", values)
-    assert (take_rows(variable, "hkl", rows).values == values[rows]).all()
-    lazy = take_rows(variable.chunk(hkl=100_000), "hkl", rows)
+    assert (take_rows({"x": variable}, "hkl", rows)["x"].values == values[rows]).all()
+    lazy = take_rows({"x": variable.chunk(hkl=100_000)}, "hkl", rows)["x"]
     assert (lazy.values == values[rows]).all()
 
 

@@ -14,6 +14,9 @@ import numpy as np
 
 from xrefl._numba import helper, kernel
 
+# More than the phase of any reflection that can be packed turns, in 1/24 turn.
+_MANY_TURNS = 24 << 26
+
 
 @helper
 def inv_d2_of(h: Any, k: Any, l: Any, cell: Any) -> Any:
@@ -166,34 +169,50 @@ def move(
     new_l: Any,
     keys: Any,
     shift: Any,
+    beyond: Any,
 ) -> None:
     """Apply move n - 1 to the rows with number n, whose matrix times the weights of keys is given.
 
     Keys come first, and the new indices from them, in blocks that stay in the cache: three
     products do for what would be nine. The shift of the phase, -h.t modulo 24, is written if
-    there is room for it.
+    there is room for it. ``beyond`` is set where indices are too large to add three of them.
     """
     size = 1024
+    most = 1 << 18
     bits, limit = 21, 1 << 20
     mask = (1 << bits) - 1
-    turns = np.empty(size, np.int32)
+    turns = np.empty(size, np.uint32)
     for first in range(start, stop, size):
         last = min(first + size, stop)
         hs, ks, ls, numbers = h[first:last], k[first:last], l[first:last], number[first:last]
-        block = keys[first:last]
+        block, phase = keys[first:last], turns[: last - first]
         others = 0
-        for number_here in numbers:
-            others += number_here != numbers[0]
-        if others == 0:
-            n = numbers[0] - 1
+        for one in numbers:
+            others += one != numbers[0]
+        bits_used = 0
+        for i in range(block.size):
+            bits_used |= (hs[i] + most) | (ks[i] + most) | (ls[i] + most)
+        if bits_used < 0 or bits_used >= 2 * most:
+            beyond[0] = True
+        n = numbers[0] - 1
+        if others == 0:  # in vectors
             p0, p1, p2 = packed[n, 0], packed[n, 1], packed[n, 2]
+            t0, t1, t2 = translations[n, 0], translations[n, 1], translations[n, 2]
             for i in range(block.size):
                 block[i] = hs[i] * p0 + ks[i] * p1 + ls[i] * p2 + origin
+            if shift.size > 0:
+                for i in range(block.size):
+                    phase[i] = _MANY_TURNS - (hs[i] * t0 + ks[i] * t1 + ls[i] * t2)
         else:
             for i in range(block.size):
                 n = numbers[i] - 1
                 p0, p1, p2 = packed[n, 0], packed[n, 1], packed[n, 2]
                 block[i] = hs[i] * p0 + ks[i] * p1 + ls[i] * p2 + origin
+            if shift.size > 0:
+                for i in range(block.size):
+                    n = numbers[i] - 1
+                    t0, t1, t2 = translations[n, 0], translations[n, 1], translations[n, 2]
+                    phase[i] = _MANY_TURNS - (hs[i] * t0 + ks[i] * t1 + ls[i] * t2)
         a, b, c = new_h[first:last], new_k[first:last], new_l[first:last]
         for i in range(block.size):
             a[i] = ((block[i] >> (2 * bits)) & mask) - limit
@@ -202,11 +221,7 @@ def move(
         if shift.size > 0:
             shifts = shift[first:last]
             for i in range(shifts.size):
-                n = numbers[i] - 1
-                t = hs[i] * translations[n, 0] + ks[i] * translations[n, 1]
-                turns[i] = t + ls[i] * translations[n, 2]
-            for i in range(shifts.size):
-                shifts[i] = 24.0 * np.ceil(turns[i] / 24.0) - turns[i]
+                shifts[i] = phase[i] % np.uint32(24)
 
 
 @helper

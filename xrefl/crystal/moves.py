@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from xrefl._memory import empty_columns
 from xrefl._parallel import over_rows
 from xrefl.crystal.miller import LIMIT, ORIGIN, WEIGHTS
 from xrefl.crystal.op import DEN
@@ -22,8 +23,6 @@ __all__ = ["Moved", "move"]
 
 # Fewer reflections than this take less time than the threads would save.
 _MIN_ROWS = 100_000
-# Sums of three such indices can be packed.
-_LARGEST = LIMIT // 4
 
 
 class Moved(NamedTuple):
@@ -83,23 +82,24 @@ def move(
     """
     from xrefl.crystal import _kernels
 
-    for name, index in zip("hkl", columns, strict=True):
-        if index.size and max(-int(index.min()), int(index.max())) >= _LARGEST:
-            raise MillerIndexError(
-                f"Miller indices {name} from {index.min()} to {index.max()} are too large for "
-                f"symmetry operations; they must be smaller than {_LARGEST}"
-            )
     count = columns[0].size
     rotations = np.array([op.rotation for op in operations], dtype=np.int64) // DEN
     packed = rotations @ np.array(WEIGHTS)
     signed = np.stack([packed, -packed], axis=1).reshape(-1, 3)  # one for each ISYM
     translations = np.array([op.translation for op in operations], dtype=np.int32) % DEN
-    # three arrays: memory of their size is used again, where larger pieces go back to the system
-    hkl = tuple(np.empty(count, dtype=np.int32) for _ in range(3))
-    keys = np.empty(count, dtype=np.int64)
-    shifts = np.empty(count if shift else 0, dtype=np.int8)
+    *hkl, keys = empty_columns(count, [np.int32] * 3 + [np.int64])
+    shifted = shift and any(any(op.translation) for op in operations)
+    shifts = np.empty(count if shifted else 0, dtype=np.int8)
     tables = signed, np.repeat(translations, 2, axis=0), ORIGIN
-    over_rows(_kernels.move, count, *columns, isym, *tables, *hkl, keys, shifts, min_rows=_MIN_ROWS)
+    beyond = np.zeros(1, np.bool_)
+    args = *columns, isym, *tables, *hkl, keys, shifts, beyond
+    over_rows(_kernels.move, count, *args, min_rows=_MIN_ROWS)
+    if beyond[0]:
+        ranges = [(int(index.min()), int(index.max())) for index in columns]
+        raise MillerIndexError(
+            f"Miller indices in the ranges {ranges} are too large for symmetry operations; they "
+            f"must be smaller than {LIMIT // 4}"
+        )
     for index in hkl:
         index.setflags(write=False)
-    return Moved(hkl, keys, shifts)
+    return Moved(tuple(hkl), keys, shifts if shifted or not shift else np.zeros(count, np.int8))

@@ -40,18 +40,26 @@ def rotate(
     new_k: Any,
     new_l: Any,
     keys: Any,
+    beyond: Any,
 ) -> None:
-    """Write h M, and its packed keys; M may have fractions, h M has none."""
+    """Write h M, and its packed keys; M may have fractions, h M has none.
+
+    ``beyond`` is set where an index is too large to be packed.
+    """
     (m00, m01, m02), (m10, m11, m12), (m20, m21, m22) = matrix
     bits, limit = 21, 1 << 20
     h, k, l, keys = h[start:stop], k[start:stop], l[start:stop], keys[start:stop]
     new_h, new_k, new_l = new_h[start:stop], new_k[start:stop], new_l[start:stop]
+    bits_used = np.int64(0)
     for i in range(keys.size):
         a = np.int64(np.rint(h[i] * m00 + k[i] * m10 + l[i] * m20))
         b = np.int64(np.rint(h[i] * m01 + k[i] * m11 + l[i] * m21))
         c = np.int64(np.rint(h[i] * m02 + k[i] * m12 + l[i] * m22))
         new_h[i], new_k[i], new_l[i] = a, b, c
         keys[i] = ((a + limit) << (2 * bits)) + ((b + limit) << bits) + (c + limit)
+        bits_used |= (a + limit) | (b + limit) | (c + limit)
+    if bits_used < 0 or bits_used >= 2 * limit:
+        beyond[0] = True
 
 
 @kernel
@@ -68,6 +76,14 @@ def mark(
             if boxes[part, place >> 3] & bit:
                 repeated[part] = True
             boxes[part, place >> 3] |= bit
+
+
+@kernel
+def take(start: int, stop: int, values: Any, rows: Any, out: Any) -> None:
+    """Write the values of rows; unsigned numbers of rows need no look at their sign."""
+    rows, out = rows[start:stop], out[start:stop]
+    for i in range(out.size):
+        out[i] = values[rows[i]]
 
 
 @kernel

@@ -16,6 +16,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from xrefl._memory import empty
 from xrefl._parallel import over_rows
 from xrefl.errors import FormatError
 from xrefl.hkl.friedel import FRIEDEL, friedel_pairs, plus_first
@@ -174,7 +175,7 @@ def _in_threads(function: Rule) -> Rule:
         if size < _MIN_ROWS or any(array.ndim != 1 for array in arrays):
             return function(*arrays, **options)
         kinds = function(*(array[:0] for array in arrays), **options)
-        result = tuple(np.empty(size, part.dtype) for part in kinds)
+        result = tuple(empty(size, part.dtype) for part in kinds)
 
         def rows(start: int, stop: int) -> None:
             parts = function(*(array[start:stop] for array in arrays), **options)
@@ -193,7 +194,7 @@ def _phases(
     from xrefl.hkl import _kernels
 
     arrays = np.broadcast_arrays(phi, shift, mate)
-    out = np.empty(arrays[0].shape, phi.dtype)
+    out = empty(arrays[0].size, phi.dtype).reshape(arrays[0].shape)
     flat = [np.ascontiguousarray(array).reshape(-1) for array in arrays]
     for array in flat:  # of one type for the kernel
         array.setflags(write=False)

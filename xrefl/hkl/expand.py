@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
-
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
@@ -11,7 +9,7 @@ from numpy.typing import NDArray
 from xrefl.crystal.miller import as_miller
 from xrefl.crystal.moves import move
 from xrefl.crystal.op import Op
-from xrefl.crystal.reflections import centric, epsilon
+from xrefl.crystal.reflections import centric
 from xrefl.crystal.spacegroup import SpaceGroup
 from xrefl.errors import NotMergedError
 from xrefl.hkl.asu import into_unit
@@ -75,19 +73,16 @@ def expand_to_p1(ds: xr.Dataset) -> xr.Dataset:
     number = np.repeat(
         np.arange(1, 2 * len(operations), 2, dtype=np.int32), [len(rows) for rows in pieces]
     )
-    rows = np.concatenate(pieces)
-    along = (xr.Variable("hkl", index) for index in old.miller)
-    columns = as_miller(tuple(take_rows(index, "hkl", rows).values for index in along))
+    rows = np.concatenate(pieces, dtype=np.uint32, casting="unsafe")
+    filled = with_both_mates(ds, group)
+    own = ("hkl", "h", "k", "l")
+    sources = {n: v for n, v in filled.variables.items() if "hkl" in v.dims and n not in own}
+    indices = {name: xr.Variable("hkl", one) for name, one in zip("hkl", old.miller, strict=True)}
+    copies = take_rows({**sources, **indices}, "hkl", rows)
+    columns = as_miller(tuple(copies.pop(name).values for name in "hkl"))
     moved = move(columns, number, operations, shift=has_phases(ds))
     index = HKLIndex.from_moved(moved, cell=old.cell, spacegroup="P 1")
-    coords = index.coordinates({name: ds.variables[name] for name in ("hkl", *"hkl")})
-
-    filled = with_both_mates(ds, group)
-    copies: dict[Hashable, xr.Variable] = {
-        name: take_rows(variable, "hkl", rows)
-        for name, variable in filled.variables.items()
-        if "hkl" in variable.dims and name not in coords
-    }
+    coords = index.coordinates({name: ds.variables[name] for name in own})
     result = rebuilt(filled, "hkl", coords, copies)
     if moved.shift.size:
         mate = xr.Variable("hkl", np.broadcast_to(np.False_, number.shape))
@@ -119,7 +114,7 @@ def _rows_of_copies(index: HKLIndex, operations: list[Op]) -> list[NDArray[np.in
     hkl = as_miller(index.miller)
     rotations = np.array([op.rotation for op in operations]) // 24
     # only reflections that an operation takes to themselves or their mates have fewer copies
-    special = np.flatnonzero((epsilon(hkl, rotations) > 1) | centric(hkl, rotations))
+    special = np.flatnonzero(centric(hkl, np.concatenate([rotations, -rotations[1:]])))
     few = np.array([column[special] for column in hkl]).T
     seen: list[NDArray[np.int64]] = []
     pieces = []

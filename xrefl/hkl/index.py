@@ -23,7 +23,7 @@ from xrefl.hkl._display import PackedKeys
 from xrefl.hkl._known_crystal import KnownCrystal
 from xrefl.hkl._reflection_index import ReflectionIndex, refuse_inexact
 from xrefl.hkl._selection import locate, match
-from xrefl.hkl.packing import are_packable, are_packed, pack
+from xrefl.hkl.packing import are_packed, pack
 
 __all__ = ["HKLIndex", "MillerIndex"]
 
@@ -131,14 +131,8 @@ class HKLIndex(ReflectionIndex):
         """Build an index from reflections under new indices, with packed keys.
 
         Whether they are unique is not looked at.
-
-        Raises
-        ------
-        MillerIndexError
-            An index is beyond ±2²⁰.
         """
-        keys = moved.keys if are_packable(moved.hkl) else pack(*moved.hkl)
-        index = cls(keys, KnownCrystal.of(cell, spacegroup), "hkl", ("hkl",))
+        index = cls(moved.keys, KnownCrystal.of(cell, spacegroup), "hkl", ("hkl",))
         index.keep_if_constant(*moved.hkl)
         return index
 

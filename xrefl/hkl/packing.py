@@ -20,7 +20,6 @@ from xrefl.errors import MillerIndexError
 __all__ = [
     "LIMIT",
     "all_differ",
-    "are_packable",
     "are_packed",
     "first_duplicate",
     "format_hkl",
@@ -122,20 +121,6 @@ def unpack(keys: npt.ArrayLike) -> tuple[Int32Array, Int32Array, Int32Array]:
             index[rows] = values
     h, k, l = (index.reshape(keys.shape) for index in indices)
     return h, k, l
-
-
-def are_packable(hkl: Sequence[npt.NDArray[np.integer]]) -> bool:
-    """Tell whether all indices are in the range that a key has room for.
-
-    Examples
-    --------
-    >>> are_packable([np.array([1, -2])]), are_packable([np.array([LIMIT])])
-    (True, False)
-    """
-    return all(
-        index.size == 0 or (int(index.min()) >= -LIMIT and int(index.max()) < LIMIT)
-        for index in hkl
-    )
 
 
 def are_packed(values: npt.NDArray[Any]) -> bool:

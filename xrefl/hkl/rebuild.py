@@ -31,26 +31,35 @@ def with_history(obj: Data, line: str) -> Data:
 def rebuilt(
     ds: xr.Dataset,
     dim: str,
-    coords: xr.Coordinates | Mapping[Any, Any],
+    coords: xr.Coordinates,
     variables: Mapping[Hashable, xr.Variable],
 ) -> xr.Dataset:
     """Return a Dataset with other Miller indices.
 
+    It is put together at once: every step of `assign` and `assign_coords` would align anew.
+
     Parameters
     ----------
     ds : Dataset
-        Whatever has nothing to do with reflections stays as it is.
+        What has nothing to do with reflections stays, unless it is among the variables.
     dim : str
         Dimension of the reflections, which may get another size.
-    coords : Coordinates or mapping
+    coords : Coordinates
         h, k and l, and of merged reflections hkl, with their indexes.
     variables : mapping of Hashable to Variable
-        All other variables along the dimension.
+        All other variables along the dimension, and any others that change.
     """
-    data = {name: variables[name] for name in ds.data_vars if name in variables}
-    more = {name: variable for name, variable in variables.items() if name not in data}
-    result = ds.drop_dims(dim).assign_coords(coords).assign_coords(more).assign(data)
-    return result[list(ds.data_vars)] if list(result.data_vars) != list(ds.data_vars) else result
+    own = coords.variables
+    known = {
+        name: variables.get(name, variable)
+        for name, variable in ds.variables.items()
+        if name in variables or (dim not in variable.dims and name not in own)
+    }
+    more = {name: variable for name, variable in known.items() if name in ds.coords}
+    data = {name: variable for name, variable in known.items() if name not in ds.coords}
+    indexes = {name: index for name, index in ds.xindexes.items() if name in more}
+    joined = xr.Coordinates({**own, **more}, {**coords.xindexes, **indexes})
+    return xr.Dataset(data, joined, ds.attrs)
 
 
 def require_inequivalent(index: HKLIndex, old: HKLIndex) -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import functools
 import warnings
+from collections.abc import Hashable
 from typing import Any
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from xrefl._memory import empty_columns
 from xrefl._parallel import over_rows
 from xrefl.crystal.cell import UnitCell
 from xrefl.crystal.miller import as_miller
@@ -21,6 +23,7 @@ from xrefl.hkl.changes import Changes, changed_columns
 from xrefl.hkl.crystal import merged_index, reflection_dim, space_group, unit_cell
 from xrefl.hkl.index import HKLIndex
 from xrefl.hkl.original import kind_of_indices, to_asu_hkl, to_original_hkl, with_indices
+from xrefl.hkl.packing import pack
 from xrefl.hkl.rebuild import rebuilt, with_history
 from xrefl.hkl.sorting import with_rows
 
@@ -77,10 +80,11 @@ def reindex(ds: xr.Dataset, op: Op | str) -> xr.Dataset:
 
     counted = dim == "obs" and any(c.attrs.get("mtz_type") == "Y" for c in ds.data_vars.values())
     in_unit = counted and kind_of_indices(ds) == "asu"
-    result, dropped = _without_fractional(to_original_hkl(ds) if in_unit else ds, dim, to_hkl)
-    result = _rotated(result, dim, to_hkl, cell, group)
-    result = _shifted(result, dim, to_xyz)
-    result = _with_cells(result, to_hkl, cell, group)
+    source, dropped = _without_fractional(to_original_hkl(ds) if in_unit else ds, dim, to_hkl)
+    source = _shifted(source, dim, to_hkl, to_xyz)
+    result = _rotated(source, dim, to_hkl, cell, group)
+    result.attrs |= {"cell": list(cell.parameters), "spacegroup": group.name}
+    result.attrs.pop("symmetry_operations", None)
     result = to_asu_hkl(result) if in_unit else result
     line = f"reindexed by {to_hkl} (coordinates by {to_xyz}): {old_group.name} becomes {group.name}"
     if dropped:
@@ -137,25 +141,26 @@ def _without_fractional(ds: xr.Dataset, dim: str, to_hkl: Op) -> tuple[xr.Datase
 
 
 def _rotated(ds: xr.Dataset, dim: str, to_hkl: Op, cell: UnitCell, group: SpaceGroup) -> xr.Dataset:
-    """Return the reflections under their indices on the new axes."""
+    """Return the reflections, and the cells of data sets and batches, on the new axes."""
+    changed: dict[Hashable, xr.Variable] = {
+        name: _with_cells(ds.variables[name], to_hkl)
+        for name in ("dataset_cell", "batch_floats")
+        if name in ds.coords
+    }
     if dim == "obs":
-        return with_indices(
-            ds,
-            xr.apply_ufunc(
-                lambda *hkl: _rotate(hkl, to_hkl).hkl,
-                *(ds.variables[name] for name in "hkl"),
-                output_core_dims=[[], [], []],
-                dask="parallelized",
-                output_dtypes=[np.int32] * 3,
-            ),
-            kind_of_indices(ds),
+        hkl = xr.apply_ufunc(
+            lambda *hkl: _rotate(hkl, to_hkl).hkl,
+            *(ds.variables[name] for name in "hkl"),
+            output_core_dims=[[], [], []],
+            dask="parallelized",
+            output_dtypes=[np.int32] * 3,
         )
+        return with_indices(ds, hkl, kind_of_indices(ds)).assign_coords(changed)
     moved = _rotate(merged_index(ds).miller, to_hkl)
     index = HKLIndex.from_moved(moved, cell=cell.parameters, spacegroup=group.name)
-    own = ["hkl", "h", "k", "l"]
-    coords = index.coordinates({name: ds.variables[name] for name in own})
-    variables = {n: v for n, v in ds.variables.items() if dim in v.dims and n not in own}
-    return rebuilt(ds, dim, coords, variables)
+    coords = index.coordinates({name: ds.variables[name] for name in ("hkl", *"hkl")})
+    same = {n: v for n, v in ds.variables.items() if dim in v.dims and n not in coords}
+    return rebuilt(ds, dim, coords, {**same, **changed})
 
 
 def _rotate(hkl: tuple[Any, ...], to_hkl: Op) -> Moved:
@@ -163,24 +168,28 @@ def _rotate(hkl: tuple[Any, ...], to_hkl: Op) -> Moved:
 
     columns = as_miller(tuple(hkl))
     count = columns[0].size
-    new = tuple(np.empty(count, np.int32) for _ in range(3))
-    keys = np.empty(count, np.int64)
+    *new, keys = empty_columns(count, [np.int32] * 3 + [np.int64])
     matrix = tuple(map(tuple, to_hkl.matrix.tolist()))
-    args = *columns, matrix, *new, keys
+    beyond = np.zeros(1, np.bool_)
+    args = *columns, matrix, *new, keys, beyond
     over_rows(_kernels.rotate, count, *args, min_rows=_MIN_ROWS)
+    if beyond[0]:
+        pack(*new)  # says which index it is
     for index in new:
         index.setflags(write=False)
-    return Moved(new, keys, np.empty(0, np.int8))
+    return Moved(tuple(new), keys, np.empty(0, np.int8))
 
 
-def _shifted(ds: xr.Dataset, dim: str, to_xyz: Op) -> xr.Dataset:
+def _shifted(ds: xr.Dataset, dim: str, to_hkl: Op, to_xyz: Op) -> xr.Dataset:
     """Return structure factors of the new origin: exp(2 pi i h'.(P x + p)) has the factor of p."""
     origin = np.array(to_xyz.translation)
     if not origin.any():
         return ds
+    turn = to_hkl.matrix @ origin  # h'.p = h.(R p)
+
     shift = xr.apply_ufunc(
-        lambda h, k, l: ((h * origin[0] + k * origin[1] + l * origin[2]) % DEN).astype(np.int8),
-        *(ds.variables[name].astype(np.int64) for name in "hkl"),
+        lambda h, k, l: (np.rint(h * turn[0] + k * turn[1] + l * turn[2]) % DEN).astype(np.int8),
+        *(ds.variables[name].astype(np.float64) for name in "hkl"),
         dask="parallelized",
         output_dtypes=[np.int8],
     )
@@ -188,28 +197,22 @@ def _shifted(ds: xr.Dataset, dim: str, to_xyz: Op) -> xr.Dataset:
     return ds.assign(changed_columns(ds, changes, dim))
 
 
-def _with_cells(ds: xr.Dataset, to_hkl: Op, cell: UnitCell, group: SpaceGroup) -> xr.Dataset:
-    """Return the Dataset with its crystal, and the cells of data sets and batches, on new axes."""
-    result = ds.assign_attrs(cell=list(cell.parameters), spacegroup=group.name)
-    result.attrs.pop("symmetry_operations", None)
-    for name in ("dataset_cell", "batch_floats"):
-        if name in result.coords:
-            words = result.variables[name]
-            core = [words.dims[-1:]]
-            new = xr.apply_ufunc(
-                functools.partial(_transformed, to_hkl=to_hkl),
-                words,
-                input_core_dims=core,
-                output_core_dims=core,
-                dask="parallelized",
-                output_dtypes=[words.dtype],
-            )
-            result = result.assign_coords({name: (words.dims, new.data, words.attrs)})
-    return result
+def _with_cells(words: xr.Variable, to_hkl: Op) -> xr.Variable:
+    """Return data sets' cells or batch headers with the cells, their first six words, changed."""
+    core = [words.dims[-1:]]
+    new: xr.Variable = xr.apply_ufunc(
+        functools.partial(_transformed, to_hkl=to_hkl),
+        words,
+        input_core_dims=core,
+        output_core_dims=core,
+        dask="parallelized",
+        output_dtypes=[words.dtype],
+    )
+    new.attrs, new.encoding = dict(words.attrs), dict(words.encoding)
+    return new
 
 
 def _transformed(words: NDArray[Any], to_hkl: Op) -> NDArray[Any]:
-    """Return rows whose first six words are a cell, with the cell on new axes if it is one."""
     words = words.copy()
     rows = words.reshape(-1, words.shape[-1])
     cells, which = np.unique(rows[:, :6], axis=0, return_inverse=True)

@@ -2,46 +2,66 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
-from typing import Any
+from collections.abc import Hashable, Mapping, Sequence
+from typing import Any, TypeVar
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from xrefl._memory import empty
 from xrefl._parallel import over_rows
 
 __all__ = ["sorting_order", "take_rows"]
 
 _MIN_ROWS = 100_000
 _MOST_PIECES = 200
+_WORDS = {1: np.uint8, 4: np.uint32, 8: np.uint64}
+
+Name = TypeVar("Name", bound=Hashable)
 
 
-def take_rows(variable: xr.Variable, dim: Hashable, rows: NDArray[np.intp]) -> xr.Variable:
-    """Return the rows of a variable that are listed.
+def take_rows(
+    variables: Mapping[Name, xr.Variable], dim: Hashable, rows: NDArray[np.integer]
+) -> dict[Name, xr.Variable]:
+    """Return the rows of variables that are listed.
 
     Dask-backed variables stay lazy; where rows ascend, chunks are made of one old chunk each.
     """
-    if variable.chunks is not None:
-        ends = np.flatnonzero(rows[1:] < rows[:-1]) + 1
-        pieces = np.split(rows, ends) if len(ends) < _MOST_PIECES else [rows]
-        parts = [variable.isel({dim: piece}) for piece in pieces]
-        joined: xr.Variable = xr.Variable.concat(parts, dim)  # type: ignore[no-untyped-call]
-        return joined
-    data = variable.data if isinstance(variable.data, np.ndarray) else variable.values
-    axis = variable.dims.index(dim)
-    taken = _take(data, rows) if data.ndim == 1 else data.take(rows, axis)
-    return xr.Variable(variable.dims, taken, variable.attrs, variable.encoding, fastpath=True)
+    taken: dict[Name, xr.Variable] = {}
+    for name, variable in variables.items():
+        if variable.chunks is not None:
+            taken[name] = _taken_lazily(variable, dim, rows.astype(np.intp))
+            continue
+        data = variable.data if isinstance(variable.data, np.ndarray) else variable.values
+        axis = variable.dims.index(dim)
+        values = _take(data, rows) if data.ndim == 1 else data.take(rows, axis)
+        attrs, encoding = variable.attrs, variable.encoding
+        taken[name] = xr.Variable(variable.dims, values, attrs, encoding, fastpath=True)
+    return taken
 
 
-def _take(values: NDArray[Any], rows: NDArray[np.intp]) -> NDArray[Any]:
-    taken = np.empty(rows.shape, values.dtype)
+def _taken_lazily(variable: xr.Variable, dim: Hashable, rows: NDArray[np.intp]) -> xr.Variable:
+    ends = np.flatnonzero(rows[1:] < rows[:-1]) + 1
+    pieces = np.split(rows, ends) if len(ends) < _MOST_PIECES else [rows]
+    parts = [variable.isel({dim: piece}) for piece in pieces]
+    joined: xr.Variable = xr.Variable.concat(parts, dim)  # type: ignore[no-untyped-call]
+    return joined
 
-    def some(start: int, stop: int) -> None:
-        # the mode "clip" writes straight to the array; all rows exist
-        values.take(rows[start:stop], out=taken[start:stop], mode="clip")
 
-    over_rows(some, len(rows), min_rows=_MIN_ROWS)
+def _take(values: NDArray[Any], rows: NDArray[np.integer]) -> NDArray[Any]:
+    word = _WORDS.get(values.itemsize)
+    if len(rows) < _MIN_ROWS or word is None or values.dtype.hasobject:
+        return values.take(rows)
+    from xrefl.hkl import _kernels
+
+    # only the size of a value matters; a kernel is compiled for each size
+    source = np.ascontiguousarray(values).view(word)
+    source.setflags(write=False)
+    numbers = rows.astype(np.uint32, copy=False)
+    numbers.setflags(write=False)
+    taken = empty(len(rows), values.dtype)
+    over_rows(_kernels.take, len(rows), source, numbers, taken.view(word))
     return taken
 
 

@@ -57,19 +57,13 @@ def sort_hkl(ds: xr.Dataset, *, by: int | str | Sequence[str] = ("h", "k", "l"))
 def with_rows(ds: xr.Dataset, rows: NDArray[np.intp]) -> xr.Dataset:
     """Return the rows listed, each at most once; the same as ``ds.isel``, on threads."""
     dim = reflection_dim(ds)
-    own: list[str] = []
-    coords: xr.Coordinates | dict[str, xr.Variable] = {}
+    coords = xr.Coordinates()
     if is_merged(ds):
         index = merged_index(ds).isel({"hkl": rows})
         assert index is not None
-        own = ["hkl", "h", "k", "l"]
-        coords = index.coordinates({name: ds.variables[name] for name in own})
-    variables = {
-        name: take_rows(variable, dim, rows)
-        for name, variable in ds.variables.items()
-        if dim in variable.dims and name not in own
-    }
-    return rebuilt(ds, dim, coords, variables)
+        coords = index.coordinates({name: ds.variables[name] for name in ("hkl", *"hkl")})
+    variables = {n: v for n, v in ds.variables.items() if dim in v.dims and n not in coords}
+    return rebuilt(ds, dim, coords, take_rows(variables, dim, rows))
 
 
 def _names(ds: xr.Dataset, dim: str, by: int | str | Sequence[str]) -> list[str]:

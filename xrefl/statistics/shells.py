@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-import operator
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -17,23 +15,15 @@ from xarray.groupers import EncodedGroups, Grouper
 
 from xrefl._parallel import over_rows
 from xrefl.crystal.cell import UnitCell
-from xrefl.errors import CrystalError, CrystalMismatchError, MillerIndexError
+from xrefl.errors import CrystalError, CrystalMismatchError
 from xrefl.hkl.crystal import reflection_dim, unit_cell
 from xrefl.hkl.reflections import spacing
+from xrefl.statistics.limits import shell_limits
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["METHODS", "Shells", "shells"]
-
-METHODS = ("equal_count", "dstar", "dstar2", "dstar3")
-"""How limits are chosen: equal numbers of reflections, or equal steps of a power of 1/d."""
-
-# The power of 1/d² that is divided into equal steps.
-_POWER = {"dstar": 0.5, "dstar2": 1.0, "dstar3": 1.5}
-# Limits of equal counts: bins of the histogram, and how many values are sorted without one.
-_BINS = 4096
-_FEW = 20_000
+__all__ = ["Shells", "shells"]
 
 
 @dataclass(frozen=True)
@@ -145,29 +135,9 @@ class Shells(Grouper):
         >>> Shells.from_inv_d2([0.1, 0.2, 0.5], 2, method="dstar2").limits
         array([0.3, inf])
         """
-        n = operator.index(n)
-        if n < 1:
-            raise ValueError(f"the number of shells must be at least 1, not {n}")
-        if method not in METHODS:
-            names = ", ".join(map(repr, METHODS))
-            raise ValueError(f"method {method!r} is not known: use one of {names}")
-        values = np.asarray(inv_d2, np.float64).ravel()
-        low, high = (values.min(), values.max()) if values.size else (0.0, 0.0)
-        if not (low > 0 and high < math.inf):  # where there is a NaN, too
-            values = values[(values > 0) & (values < math.inf)]
-            if values.size == 0:
-                raise MillerIndexError("there are no reflections to divide into shells")
-            low, high = values.min(), values.max()
-        if n > values.size:
-            raise ValueError(f"{n} shells are more than there are reflections, {values.size}")
-        inner = _limits(values, float(low), float(high), n, method)
-        if any(limit >= following for limit, following in pairwise([*inner, float(high)])):
-            raise ValueError(
-                f"{n} shells of {method!r} would leave one empty: {values.size} reflections have "
-                f"{np.unique(values).size} different resolutions; ask for fewer shells"
-            )
+        upper, low, high = shell_limits(inv_d2, n, method)
         known = None if cell is None else _as_cell(cell)
-        return cls((*inner, math.inf), float(low), float(high), known)
+        return cls(upper, low, high, known)
 
     def __len__(self) -> int:
         return len(self.upper)
@@ -399,38 +369,6 @@ def _numbers(shells: Shells, cell: UnitCell, *hkl: Any) -> NDArray[np.int32]:
 
 def _inv_d2(cell: UnitCell, *hkl: Any) -> NDArray[np.float64]:
     return cell.inv_d2(hkl)  # a tuple of the three indices
-
-
-def _limits(
-    values: NDArray[np.float64], low: float, high: float, n: int, method: str
-) -> list[float]:
-    """Return the limits between shells."""
-    if method == "equal_count":
-        ranks = np.array([int(values.size / n * i) for i in range(1, n)], np.intp)
-        limits: list[float] = _at_ranks(values, low, high, ranks).tolist()
-        return limits
-    power = _POWER[method]
-    start = low**power
-    step = (high**power - start) / n
-    return [(start + step * i) ** (1 / power) for i in range(1, n)]
-
-
-def _at_ranks(
-    values: NDArray[np.float64], low: float, high: float, ranks: NDArray[np.intp]
-) -> NDArray[np.float64]:
-    """Return ``np.sort(values)[ranks]``, sorting no more than the bins of a histogram need."""
-    with np.errstate(divide="ignore", over="ignore"):
-        scale = (_BINS - 1) / np.float64(high - low)
-    if values.size < _FEW or not np.isfinite(scale):
-        return np.sort(values)[ranks]
-    bins = ((values - low) * scale).astype(np.intp)
-    counts = np.bincount(bins, minlength=_BINS)
-    wanted = np.searchsorted(counts.cumsum(), ranks, side="right")
-    chosen = np.zeros(_BINS, np.bool_)
-    chosen[wanted] = True
-    below = np.where(chosen, 0, counts).cumsum()  # values that are left out
-    found: NDArray[np.float64] = np.sort(values[chosen[bins]])[ranks - below[wanted]]
-    return found
 
 
 def _as_cell(cell: UnitCell | Sequence[float]) -> UnitCell:

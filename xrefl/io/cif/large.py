@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from xrefl._memory import empty_columns
 from xrefl._parallel import over_rows
 from xrefl.errors import FormatError
 from xrefl.io.cif.body import BadValueError, Code, Description, whole_number
@@ -23,8 +24,6 @@ ODD_AT_ONCE = 2**13
 """Values that kernels leave to Python are handled so many at a time."""
 
 _BLOCKS = {"f8": np.float64, "i4": np.int32, "U": np.uint32, "O": np.int64}
-_HUGE_PAGE_BYTES = 2**22
-_ALIGNED = 64
 
 
 @dataclass(frozen=True)
@@ -99,9 +98,9 @@ class _Reading:
         self._missing = missing
         self._whole = text.whole()
         self._widths = np.maximum(np.array(body.description.widths, np.int64), 1)
-        self._arrays = _allocate(
-            [f"U{self._widths[column]}" if code == "U" else code for column, code in columns],
+        self._arrays = empty_columns(
             stop - start,
+            [f"U{self._widths[column]}" if code == "U" else code for column, code in columns],
         )
         self._bad: list[BadValueError] = []
 
@@ -208,27 +207,6 @@ def _floats(text: Bytes, spans: NDArray[np.int64]) -> list[float]:
     return [
         float(text[begin:end].tobytes().partition(b"(")[0]) for begin, end in spans[:, 2:4].tolist()
     ]
-
-
-def _allocate(dtypes: Sequence[str], nrow: int) -> list[NDArray[Any]]:
-    """Return an array for each type; those that would be small alone are parts of one.
-
-    Memory comes in huge pages from 4 MiB on. Without them, getting it takes longer than filling.
-    """
-    arrays: list[NDArray[Any]] = []
-    small = [dtype for dtype in dtypes if np.dtype(dtype).itemsize * nrow < _HUGE_PAGE_BYTES]
-    small = [dtype for dtype in small if dtype != "O"]
-    steps = [-(-np.dtype(dtype).itemsize * nrow // _ALIGNED) * _ALIGNED for dtype in small]
-    block = np.empty(sum(steps), np.uint8)
-    used = 0
-    for dtype in dtypes:
-        if dtype in small:
-            count = np.dtype(dtype).itemsize * nrow
-            arrays.append(block[used : used + count].view(dtype))
-            used += -(-count // _ALIGNED) * _ALIGNED
-        else:
-            arrays.append(np.empty(nrow, dtype))
-    return arrays
 
 
 class _Block:

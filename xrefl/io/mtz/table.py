@@ -9,6 +9,7 @@ from typing import NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
+from xrefl._memory import empty_columns
 from xrefl._parallel import over_rows
 from xrefl.errors import FormatError
 from xrefl.io.source import Source
@@ -18,7 +19,6 @@ __all__ = ["Field", "Table"]
 Column = NDArray[np.int32 | np.float32]
 
 _BLOCK_ROWS = 32_768  # with fewer, threads wait for each other; with more, the cache is too small
-_HUGE_PAGE_BYTES = 2**22
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,7 @@ class Table:
         """
         wanted = range(self.nrow)[rows]
         forward = wanted if wanted.step > 0 else wanted[::-1]
-        columns = _allocate(fields, len(forward))
+        columns = empty_columns(len(forward), [field.dtype for field in fields])
         over_rows(self._fill, len(forward), forward, fields, columns, slices_per_thread=1)
         return columns if forward is wanted else [column[::-1] for column in columns]
 
@@ -145,15 +145,3 @@ class _Scratch:
         if missing == missing:
             wrong |= values == np.float32(missing)
         return int(wrong.argmax()) if wrong.any() else None
-
-
-def _allocate(fields: Sequence[Field], nrow: int) -> list[Column]:
-    """Return an array for each field, as parts of one block where each alone would be small.
-
-    Memory that the system has not given out yet costs more time than filling it does, unless it
-    comes in huge pages, and NumPy asks for those for arrays of 4 MiB and more only.
-    """
-    if nrow * 4 >= _HUGE_PAGE_BYTES:
-        return [np.empty(nrow, field.dtype) for field in fields]
-    block = np.empty((len(fields), nrow), np.int32)
-    return [row.view(field.dtype) for row, field in zip(block, fields, strict=True)]
