@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import threading
 from collections import deque
 from collections.abc import Callable
 from itertools import pairwise
+from typing import Any
+
+from numpy.typing import NDArray
+
+from xrefl._memory import empty_columns
 
 _MIN_ROWS = 16_384
+# NumPy functions go over slices that stay in the cache, unless there are fewer rows than this.
+_MIN_SLICED = 200_000
+_SLICE = 65_536
 
 
 def thread_count() -> int:
@@ -70,3 +79,36 @@ def over_rows(
         helper.join()
     if errors:
         raise errors[0]
+
+
+def in_slices(
+    function: Callable[..., tuple[NDArray[Any], ...]],
+) -> Callable[..., tuple[NDArray[Any], ...]]:
+    """Return a function of columns that is calculated for slices of rows, on threads.
+
+    Parameters
+    ----------
+    function : callable
+        Takes arrays of one length, and returns arrays of this length as a tuple. Arrays of more
+        than one dimension are passed on whole.
+    """
+
+    @functools.wraps(function)
+    def whole(*arrays: NDArray[Any], **options: Any) -> tuple[NDArray[Any], ...]:
+        size = len(arrays[0]) if arrays[0].ndim else 0
+        if size < _MIN_SLICED or any(array.ndim != 1 for array in arrays):
+            return function(*arrays, **options)
+        kinds = function(*(array[:0] for array in arrays), **options)
+        result = empty_columns(size, [part.dtype for part in kinds])
+
+        def rows(start: int, stop: int) -> None:
+            for first in range(start, stop, _SLICE):
+                piece = slice(first, min(first + _SLICE, stop))
+                parts = function(*(array[piece] for array in arrays), **options)
+                for column, part in zip(result, parts, strict=True):
+                    column[piece] = part
+
+        over_rows(rows, size)
+        return tuple(result)
+
+    return whole

@@ -17,7 +17,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from xrefl._memory import empty
-from xrefl._parallel import over_rows
+from xrefl._parallel import in_slices, over_rows
 from xrefl.errors import FormatError
 from xrefl.hkl.friedel import FRIEDEL, friedel_pairs, plus_first
 
@@ -166,28 +166,6 @@ def _elementwise(
     return [result] if single else list(result)
 
 
-def _in_threads(function: Rule) -> Rule:
-    """Return a function of columns that is calculated for slices of rows, on threads."""
-
-    @functools.wraps(function)
-    def whole(*arrays: NDArray[Any], **options: Any) -> tuple[NDArray[Any], ...]:
-        size = len(arrays[0])
-        if size < _MIN_ROWS or any(array.ndim != 1 for array in arrays):
-            return function(*arrays, **options)
-        kinds = function(*(array[:0] for array in arrays), **options)
-        result = tuple(empty(size, part.dtype) for part in kinds)
-
-        def rows(start: int, stop: int) -> None:
-            parts = function(*(array[start:stop] for array in arrays), **options)
-            for column, part in zip(result, parts, strict=True):
-                column[start:stop] = part
-
-        over_rows(rows, size, slices_per_thread=16)
-        return result
-
-    return whole
-
-
 def _phases(
     phi: NDArray[Any], shift: NDArray[np.int8], mate: NDArray[np.bool_]
 ) -> tuple[NDArray[Any]]:
@@ -202,7 +180,7 @@ def _phases(
     return (out,)
 
 
-@_in_threads
+@in_slices
 def _structure_factors(
     f: NDArray[Any], shift: NDArray[np.int8], mate: NDArray[np.bool_]
 ) -> tuple[NDArray[Any]]:
@@ -210,7 +188,7 @@ def _structure_factors(
     return (np.where(mate, turned.conj(), turned),)
 
 
-@_in_threads
+@in_slices
 def _turned(
     x: NDArray[Any],
     y: NDArray[Any],
@@ -225,7 +203,7 @@ def _turned(
     return x * cos - y * sin, np.where(mate, -turned, turned)
 
 
-@_in_threads
+@in_slices
 def _negated(x: NDArray[Any], mate: NDArray[np.bool_]) -> tuple[NDArray[Any]]:
     return (np.where(mate, -x, x),)
 
@@ -234,7 +212,7 @@ def _chosen(one: NDArray[Any], other: NDArray[Any], mate: NDArray[np.bool_]) -> 
     return (np.where(mate, other, one),)
 
 
-@_in_threads
+@in_slices
 def _swapped(
     plus: NDArray[Any], minus: NDArray[Any], mate: NDArray[np.bool_]
 ) -> tuple[NDArray[Any], NDArray[Any]]:

@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from xrefl._memory import empty
+from xrefl._memory import empty_columns
 from xrefl._parallel import over_rows
 
 __all__ = ["sorting_order", "take_rows"]
@@ -29,16 +29,25 @@ def take_rows(
     Dask-backed variables stay lazy; where rows ascend, chunks are made of one old chunk each.
     """
     taken: dict[Name, xr.Variable] = {}
+    columns: dict[Name, NDArray[Any]] = {}
     for name, variable in variables.items():
         if variable.chunks is not None:
             taken[name] = _taken_lazily(variable, dim, rows.astype(np.intp))
             continue
         data = variable.data if isinstance(variable.data, np.ndarray) else variable.values
-        axis = variable.dims.index(dim)
-        values = _take(data, rows) if data.ndim == 1 else data.take(rows, axis)
-        attrs, encoding = variable.attrs, variable.encoding
-        taken[name] = xr.Variable(variable.dims, values, attrs, encoding, fastpath=True)
+        if data.ndim == 1:
+            columns[name] = data
+        else:
+            taken[name] = _like(variable, data.take(rows, variable.dims.index(dim)))
+    outs = empty_columns(len(rows), [column.dtype for column in columns.values()])
+    for (name, column), out in zip(columns.items(), outs, strict=True):
+        _take(column, rows, out)
+        taken[name] = _like(variables[name], out)
     return taken
+
+
+def _like(variable: xr.Variable, data: NDArray[Any]) -> xr.Variable:
+    return xr.Variable(variable.dims, data, variable.attrs, variable.encoding, fastpath=True)
 
 
 def _taken_lazily(variable: xr.Variable, dim: Hashable, rows: NDArray[np.intp]) -> xr.Variable:
@@ -49,10 +58,11 @@ def _taken_lazily(variable: xr.Variable, dim: Hashable, rows: NDArray[np.intp]) 
     return joined
 
 
-def _take(values: NDArray[Any], rows: NDArray[np.integer]) -> NDArray[Any]:
+def _take(values: NDArray[Any], rows: NDArray[np.integer], out: NDArray[Any]) -> None:
     word = _WORDS.get(values.itemsize)
     if len(rows) < _MIN_ROWS or word is None or values.dtype.hasobject:
-        return values.take(rows)
+        out[...] = values.take(rows)
+        return
     from xrefl.hkl import _kernels
 
     # only the size of a value matters; a kernel is compiled for each size
@@ -60,9 +70,7 @@ def _take(values: NDArray[Any], rows: NDArray[np.integer]) -> NDArray[Any]:
     source.setflags(write=False)
     numbers = rows.astype(np.uint32, copy=False)
     numbers.setflags(write=False)
-    taken = empty(len(rows), values.dtype)
-    over_rows(_kernels.take, len(rows), source, numbers, taken.view(word))
-    return taken
+    over_rows(_kernels.take, len(rows), source, numbers, out.view(word))
 
 
 def sorting_order(columns: Sequence[NDArray[Any]]) -> NDArray[np.intp] | None:

@@ -6,7 +6,9 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
+from numpy.typing import DTypeLike, NDArray
 
+from xrefl._parallel import in_slices
 from xrefl.errors import FormatError
 from xrefl.hkl.crystal import reflection_dim
 from xrefl.hkl.find import column
@@ -85,9 +87,14 @@ def structure_factor(ds: xr.Dataset, amplitude: str, phase: str) -> xr.DataArray
         raise FormatError(
             f"{phase} is not a column of phases: its mtz_type is {phi.attrs['mtz_type']!r}, not 'P'"
         )
-    dtype = np.result_type(f.dtype, phi.dtype, np.complex64)
+    dtype = _complex(f.dtype, phi.dtype)
     result: xr.DataArray = xr.apply_ufunc(
-        _polar, f, phi, dask="parallelized", output_dtypes=[dtype], keep_attrs=False
+        lambda f, phi: _polar(f, phi)[0],
+        f,
+        phi,
+        dask="parallelized",
+        output_dtypes=[dtype],
+        keep_attrs=False,
     )
     attrs = {key: f.attrs[key] for key in ("dataset_id",) if key in f.attrs}
     return result.rename(amplitude).assign_attrs(
@@ -134,17 +141,31 @@ def amplitude_phase(f: xr.DataArray, *, amplitude: str = "F", phase: str = "PHI"
     size = size.assign_attrs(attrs, mtz_type="F", long_name="structure factor amplitude")
     real = size.dtype
     angle: xr.DataArray = xr.apply_ufunc(
-        _degrees, f.imag, f.real, dask="parallelized", output_dtypes=[real], keep_attrs=False
+        lambda imaginary, real: _degrees(imaginary, real)[0],
+        f.imag,
+        f.real,
+        dask="parallelized",
+        output_dtypes=[real],
+        keep_attrs=False,
     )
     angle = angle.assign_attrs(attrs, mtz_type="P", long_name="phase", units="degree")
     return xr.Dataset({amplitude: size.rename(amplitude), phase: angle.rename(phase)})
 
 
-def _polar(f: Any, phi: Any) -> Any:
+@in_slices
+def _polar(f: NDArray[Any], phi: NDArray[Any]) -> tuple[NDArray[Any]]:
     angle = np.radians(phi, dtype=np.result_type(phi.dtype, np.float32))
-    return f * (np.cos(angle) + 1j * np.sin(angle)).astype(np.result_type(angle, np.complex64))
+    result = np.empty(np.broadcast_shapes(f.shape, phi.shape), _complex(f.dtype, phi.dtype))
+    np.multiply(f, np.cos(angle), out=result.real)
+    np.multiply(f, np.sin(angle), out=result.imag)
+    return (result,)
 
 
-def _degrees(imaginary: Any, real: Any) -> Any:
+@in_slices
+def _degrees(imaginary: NDArray[Any], real: NDArray[Any]) -> tuple[NDArray[Any]]:
     angle = np.degrees(np.arctan2(imaginary, real))
-    return np.where(angle == -180, -angle, angle)
+    return (np.where(angle == -180, -angle, angle),)
+
+
+def _complex(*dtypes: DTypeLike) -> np.dtype[Any]:
+    return np.result_type(*dtypes, np.complex64)
