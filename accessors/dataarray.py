@@ -6,13 +6,30 @@ import xarray as xr
 
 from xrefl.accessors._method import method
 from xrefl.accessors.reflections import ReflectionAccessor
+from xrefl.fourier import assign, maps, quantities, structure_factors
+from xrefl.fourier import values as map_values
+from xrefl.fourier.complete import complete_cell
 from xrefl.hkl import values
+from xrefl.io.ccp4.write import to_ccp4
 
 __all__ = ["DataArrayAccessor"]
 
 
 @xr.register_dataarray_accessor("xtal")
 class DataArrayAccessor(ReflectionAccessor[xr.DataArray]):
-    """Crystallography of one column of merged reflections."""
+    """Crystallography of one column of merged reflections, of a reciprocal grid or of a map."""
 
     amplitude_phase = method(values.amplitude_phase)
+
+    assign_crystal = method(assign.assign_crystal)
+    d = method(quantities.d)
+    inv_d2 = method(quantities.inv_d2)
+
+    to_map = method(maps.grid_to_map)
+    to_grid = method(maps.map_to_grid)
+    to_structure_factors = method(structure_factors.to_structure_factors)
+    normalize = method(map_values.normalize)
+    symmetrize = method(map_values.symmetrize)
+    interpolate = method(map_values.interpolate)
+    complete_cell = method(complete_cell)
+    to_ccp4 = method(to_ccp4)

@@ -11,6 +11,7 @@ from xrefl.accessors._doc import doc_of
 from xrefl.accessors._method import frame_method, frame_series, frame_value
 from xrefl.crystal.cell import UnitCell
 from xrefl.crystal.spacegroup import SpaceGroup
+from xrefl.fourier import coefficients, grid, maps, patterson, size
 from xrefl.hkl import (
     adding,
     asu,
@@ -113,6 +114,13 @@ class DataFrameAccessor:
     structure_factor = frame_series(values.structure_factor)
     to_original_hkl = frame_method(original.to_original_hkl)
     to_asu_hkl = frame_method(original.to_asu_hkl)
+
+    grid_size = frame_value(size.grid_size)
+    fits_into = frame_value(size.fits_into)
+    to_grid = frame_value(grid.to_grid)
+    to_map = frame_value(maps.to_map)
+    to_patterson = frame_value(patterson.to_patterson)
+    map_coefficients = frame_value(coefficients.map_coefficients)
 
     @doc_of(crystal.assign_crystal)
     def assign_crystal(

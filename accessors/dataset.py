@@ -6,6 +6,7 @@ import xarray as xr
 
 from xrefl.accessors._method import method
 from xrefl.accessors.reflections import ReflectionAccessor
+from xrefl.fourier import coefficients, grid, maps, patterson, size
 from xrefl.hkl import (
     adding,
     asu,
@@ -63,6 +64,13 @@ class DatasetAccessor(ReflectionAccessor[xr.Dataset]):
     wilson = method(wilson)
     normalize = method(normalize)
     moments = method(moments)
+
+    grid_size = method(size.grid_size)
+    fits_into = method(size.fits_into)
+    to_grid = method(grid.to_grid)
+    to_map = method(maps.to_map)
+    to_patterson = method(patterson.to_patterson)
+    map_coefficients = method(coefficients.map_coefficients)
 
     to_dataframe = method(frame.to_dataframe)
     to_mtz = method(write.to_mtz)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from xrefl.crystal.spacegroup import SpaceGroup as SpaceGroup
     from xrefl.hkl.index import HKLIndex as HKLIndex
     from xrefl.hkl.restore import restore as restore
+    from xrefl.io.ccp4.open import open_ccp4 as open_ccp4
     from xrefl.io.cif.document import read_cif as read_cif
     from xrefl.io.convert.cif_to_mtz import cif_to_mtz as cif_to_mtz
     from xrefl.io.convert.mtz_to_cif import mtz_to_cif as mtz_to_cif
@@ -44,6 +45,7 @@ _HOME = {
     "count_reflections": "xrefl.crystal.generate",
     "miller_indices": "xrefl.crystal.generate",
     "mtz_to_cif": "xrefl.io.convert.mtz_to_cif",
+    "open_ccp4": "xrefl.io.ccp4.open",
     "open_model": "xrefl.io.model.open",
     "open_mtz": "xrefl.io.mtz.open",
     "open_reflections": "xrefl.io.reflections",

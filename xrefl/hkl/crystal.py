@@ -113,7 +113,7 @@ def crystal(obj: xr.Dataset | xr.DataArray) -> Crystal:
 def unit_cell(obj: xr.Dataset | xr.DataArray) -> UnitCell:
     """Return the unit cell that attrs and index agree on, whether or not a group is known."""
     cells, groups = _stated(obj)
-    if None not in groups:
+    if all(group is not None for group in groups):
         _agreed_spacegroup(*groups)
     return UnitCell.from_parameters(_agreed_cell(*cells))
 
@@ -121,7 +121,7 @@ def unit_cell(obj: xr.Dataset | xr.DataArray) -> UnitCell:
 def space_group(obj: xr.Dataset | xr.DataArray) -> SpaceGroup:
     """Return the space group that attrs and index agree on, whether or not a cell is known."""
     cells, groups = _stated(obj)
-    if None not in cells:
+    if all(cell is not None for cell in cells):  # netCDF gives arrays back
         _agreed_cell(*cells)
     return SpaceGroup(_agreed_spacegroup(*groups))
 

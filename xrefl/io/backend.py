@@ -8,6 +8,9 @@ from typing import Any
 import xarray as xr
 from xarray.backends import BackendEntrypoint
 
+from xrefl.io.ccp4.header import MAGIC as MAP_MAGIC
+from xrefl.io.ccp4.header import MAGIC_AT
+from xrefl.io.ccp4.open import read_ccp4
 from xrefl.io.guess import looks_like_cif
 from xrefl.io.mtz.open import read_mtz
 from xrefl.io.mtz.records import MAGIC
@@ -16,7 +19,7 @@ from xrefl.io.refln_cif.rows import Selection
 from xrefl.io.refln_cif.tables import Kind
 from xrefl.io.source import peek
 
-__all__ = ["MtzBackendEntrypoint", "ReflnCifBackendEntrypoint"]
+__all__ = ["Ccp4BackendEntrypoint", "MtzBackendEntrypoint", "ReflnCifBackendEntrypoint"]
 
 
 class MtzBackendEntrypoint(BackendEntrypoint):
@@ -91,3 +94,24 @@ class ReflnCifBackendEntrypoint(BackendEntrypoint):
     def guess_can_open(self, filename_or_obj: Any) -> bool:
         """Tell a CIF by its beginning, zipped or not."""
         return looks_like_cif(peek(filename_or_obj, 2**16))
+
+
+class Ccp4BackendEntrypoint(BackendEntrypoint):
+    """The engine ``ccp4``."""
+
+    description = "Open CCP4 and MRC maps (.ccp4, .map, .mrc, also gzipped) with xrefl"
+    url = "https://www.ccpem.ac.uk/mrc_format/mrc2014.php"
+
+    def open_dataset(
+        self,
+        filename_or_obj: Any,
+        *,
+        drop_variables: str | Iterable[str] | None = None,
+    ) -> xr.Dataset:
+        """Open one map as the variable ``density``; see `xrefl.open_ccp4`."""
+        names = {drop_variables} if isinstance(drop_variables, str) else set(drop_variables or ())
+        return read_ccp4(filename_or_obj).drop_vars(names, errors="ignore")
+
+    def guess_can_open(self, filename_or_obj: Any) -> bool:
+        """Tell a map by the word MAP in its header, zipped or not."""
+        return peek(filename_or_obj, MAGIC_AT + len(MAP_MAGIC))[MAGIC_AT:] == MAP_MAGIC

@@ -1,0 +1,1 @@
+"""Reciprocal grids, Fourier transforms, and maps."""

@@ -1,0 +1,211 @@
+"""From structure factors to maps, and back to grids."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from xrefl._memory import empty
+from xrefl._parallel import over_rows, thread_count
+from xrefl.errors import FormatError
+from xrefl.fourier._lazy import whole
+from xrefl.fourier.grid import Placement, filled, one_column, placement
+from xrefl.fourier.layout import as_grid, as_map, new_grid, new_map
+from xrefl.fourier.size import Size, as_size, largest_indices, require_suitable
+from xrefl.fourier.transform import analysis, planes_worth_threads, synthesis
+from xrefl.hkl.crystal import merged_index, space_group
+
+__all__ = ["grid_to_map", "map_to_grid", "to_map"]
+
+
+def to_map(
+    ds: xr.Dataset,
+    f: str,
+    phi: str | None = None,
+    *,
+    sample_rate: float | None = None,
+    min_size: Sequence[int] | None = None,
+    exact_size: Sequence[int] | None = None,
+) -> xr.DataArray:
+    """Return the map of structure factors, ``rho(x) = 1/V sum F(h) exp(-2 pi i h.x)``.
+
+    The sum is over all symmetry mates; see `to_grid`. Without F(000) the mean of the map is 0.
+
+    Parameters
+    ----------
+    ds : Dataset
+        Merged reflections. If the columns are dask-backed, the map is one task.
+    f : str
+        Label of a column of amplitudes, or without ``phi`` of complex structure factors.
+    phi : str, optional
+        Label of a column of phases, in degrees.
+    sample_rate, min_size
+        As for `grid_size`, which determines the number of points. A ``sample_rate`` of 3 is usual.
+    exact_size : sequence of 3 int, optional
+        The number of points.
+
+    Returns
+    -------
+    DataArray, dims (x, y, z), float32
+        One unit cell, with fractional coordinates. In e/Å³ if F is in electrons.
+
+    Raises
+    ------
+    MillerIndexError
+        A reflection has no room in ``exact_size``, or is equivalent to another.
+    CrystalError
+        Symmetry does not map the points of ``exact_size`` on each other, or a size or the crystal
+        makes no sense.
+    FormatError
+        There are no phases.
+    MissingColumnError, NotMergedError
+        As for `to_grid`.
+
+    Examples
+    --------
+    >>> import xrefl
+    >>> rho = xrefl.tutorial.open("5wkd").xtal.to_map("FWT", "PHWT", sample_rate=2.6)
+    >>> rho.shape, rho.dtype
+    ((72, 8, 24), dtype('float32'))
+    """
+    merged_index(ds)
+    values = one_column(ds, f, phi)
+    if values.dtype.kind != "c":
+        raise FormatError(
+            f"a map needs phases: give the label of a column of phases with {f!r}, or that of a "
+            "column of complex numbers; a Patterson map is .xtal.to_patterson"
+        )
+    if exact_size is not None:
+        require_suitable(space_group(ds), as_size(exact_size))
+    place = placement(
+        ds, size=exact_size, min_size=min_size, sample_rate=sample_rate, half_l=False, clip=False
+    )
+    data = whole(density, values, place, largest_indices(ds), shape=place.size, dtype=np.float32)
+    return new_map(data, place.cell, place.group).rename("map")
+
+
+def density(values: NDArray[Any], place: Placement, limits: Size) -> NDArray[Any]:
+    """Return the map of structure factors at the reflections of a placement."""
+    scaled = np.asarray(values * (1 / place.cell.volume), np.complex64)
+    half = filled(scaled, place._replace(half_l=True))
+    return synthesis(half, place.size[2], limits)
+
+
+def grid_to_map(grid: xr.DataArray) -> xr.DataArray:
+    """Return the map of structure factors on a grid, ``1/V sum F(h) exp(-2 pi i h.x)``.
+
+    Parameters
+    ----------
+    grid : DataArray, dims (h, k, l)
+        Structure factors of a real map: of -h, -k, -l the conjugate of that of h, k, l. What is
+        at l < 0 is not looked at. If it is dask-backed, the map is one task.
+
+    Returns
+    -------
+    DataArray, dims (x, y, z), float32
+
+    Raises
+    ------
+    FormatError
+        This is not a whole grid.
+    CrystalError
+        It has no unit cell or space group.
+
+    Examples
+    --------
+    >>> import xrefl
+    >>> grid = xrefl.tutorial.open("5wkd").xtal.to_grid("FWT", "PHWT", half_l=True)
+    >>> grid.xtal.to_map().shape
+    (54, 6, 18)
+    """
+    known = as_grid(grid)
+    data = whole(
+        _map_of_grid,
+        known.array,
+        known.size,
+        known.crystal.cell.volume,
+        shape=known.size,
+        dtype=np.float32,
+    )
+    return new_map(data, *known.crystal).rename("map")
+
+
+def map_to_grid(rho: xr.DataArray, *, half_l: bool = False) -> xr.DataArray:
+    """Return the structure factors of a map, ``V/N sum rho(x) exp(2 pi i h.x)`` over N points.
+
+    Parameters
+    ----------
+    rho : DataArray, dims (x, y, z)
+        One unit cell. If it is dask-backed, the grid is one task.
+    half_l : bool
+        Leave l < 0 out: a structure factor there is the conjugate of that at -h, -k, -l.
+
+    Returns
+    -------
+    DataArray, dims (h, k, l)
+        complex128 if the map is float64, otherwise complex64.
+
+    Raises
+    ------
+    FormatError
+        This is not a whole map, or has an odd number of points along z and ``half_l`` is asked
+        for.
+    CrystalError
+        It has no unit cell or space group.
+
+    Examples
+    --------
+    >>> import xrefl
+    >>> rho = xrefl.tutorial.open("5wkd").xtal.to_map("FWT", "PHWT")
+    >>> grid = rho.xtal.to_grid(half_l=True)
+    >>> grid.dims, grid.shape
+    (('h', 'k', 'l'), (54, 6, 10))
+    """
+    known = as_map(rho)
+    nu, nv, nw = known.size
+    if half_l and nw % 2:
+        raise FormatError(
+            f"half_l needs an even number of points along z, not {nw}: an odd one could not be "
+            "told from the grid afterwards"
+        )
+    shape = (nu, nv, nw // 2 + 1) if half_l else known.size
+    dtype = np.complex128 if rho.dtype == np.float64 else np.complex64
+    data = whole(
+        _grid_of_map, known.array, known.crystal.cell.volume, half_l, shape=shape, dtype=dtype
+    )
+    return new_grid(data, *known.crystal, half_l).rename("structure_factor")
+
+
+def _map_of_grid(values: NDArray[Any], size: Size, volume: float) -> NDArray[np.float32]:
+    half = values[..., : size[2] // 2 + 1]
+    kind = np.result_type(half.dtype, np.complex64)
+    scaled = empty(half.size, kind).reshape(half.shape)
+    scale = scaled.real.dtype.type(1 / volume)
+
+    def planes(start: int, stop: int) -> None:
+        np.multiply(half[start:stop], scale, out=scaled[start:stop])
+
+    over_rows(planes, len(half), min_rows=planes_worth_threads(half.shape))
+    rho: NDArray[np.float32] = synthesis(scaled, size[2], _all(size)).astype(np.float32, copy=False)
+    return rho
+
+
+def _grid_of_map(values: NDArray[Any], volume: float, half_l: bool) -> NDArray[Any]:
+    from scipy import fft
+
+    values = values.astype(np.float64 if values.dtype == np.float64 else np.float32, copy=False)
+    if half_l:
+        return analysis(values, _all(values.shape), volume)
+    f: NDArray[Any] = fft.ifftn(values, workers=thread_count())
+    f *= f.real.dtype.type(volume)
+    return f
+
+
+def _all(size: tuple[int, ...]) -> Size:
+    """Return limits that no coefficient is beyond."""
+    nu, nv, nw = size
+    return nu // 2, nv // 2, nw // 2

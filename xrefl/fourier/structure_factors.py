@@ -1,0 +1,187 @@
+"""From maps and reciprocal grids to reflections."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from xrefl._parallel import over_rows
+from xrefl.crystal.asu import conditions
+from xrefl.crystal.miller import as_miller
+from xrefl.crystal.reflections import absence_conditions
+from xrefl.errors import CrystalError
+from xrefl.fourier._lazy import whole
+from xrefl.fourier.layout import as_grid, as_map, is_grid
+from xrefl.fourier.size import Size
+from xrefl.fourier.transform import analysis
+from xrefl.hkl.crystal import Crystal
+from xrefl.hkl.index import HKLIndex
+from xrefl.hkl.values import amplitude_phase
+
+if TYPE_CHECKING:
+    from xrefl.crystal.miller import Column
+
+__all__ = ["to_structure_factors"]
+
+# Bohr radius in Å (CODATA 2018).
+_BOHR = 0.529177210903
+_MIN_ROWS = 50_000
+
+
+def to_structure_factors(
+    obj: xr.DataArray,
+    *,
+    dmin: float | None = None,
+    with_000: bool = False,
+    with_absent: bool = False,
+    unblur: float = 0.0,
+    mott_bethe: bool = False,
+) -> xr.Dataset:
+    """Return the structure factors of a map, or those on a reciprocal grid, as reflections.
+
+    Parameters
+    ----------
+    obj : DataArray, dims (x, y, z) or (h, k, l)
+        A map, or structure factors on a grid, of one unit cell. If it is dask-backed, so are the
+        columns, and the transform is one task.
+    dmin : float, optional
+        High-resolution limit, Å: reflections with d >= dmin. By default all that the grid has.
+    with_000 : bool
+        Whether 0 0 0 is among them.
+    with_absent : bool
+        Whether systematically absent reflections are.
+    unblur : float
+        B in Å²: amplitudes are multiplied by exp(B/(4d²)), which undoes a blur of the density.
+    mott_bethe : bool
+        Multiply by -d²/(2 pi² a0), with a0 the Bohr radius: so X-ray structure factors less those
+        of the nuclei, f - Z, become those of electrons (Mott-Bethe formula, International Tables C,
+        section 4.3.1). There is none at 0 0 0, which becomes NaN.
+
+    Returns
+    -------
+    Dataset
+        ``F`` and ``PHI`` (degrees) along ``hkl``, in the asymmetric unit of CCP4, sorted.
+        ``ds.xtal.structure_factor("F", "PHI")`` makes complex numbers of them.
+
+    Raises
+    ------
+    FormatError
+        The object is neither a whole map nor a whole grid.
+    CrystalError
+        It has no unit cell or space group, the setting is not tabulated, or ``dmin`` or ``unblur``
+        makes no sense.
+
+    Examples
+    --------
+    >>> import xrefl
+    >>> grid = xrefl.tutorial.open("5wkd").xtal.to_grid("FWT", "PHWT")
+    >>> ds = grid.xtal.to_structure_factors(dmin=2.0)
+    >>> list(ds.data_vars), ds.attrs["spacegroup"]
+    (['F', 'PHI'], 'C 1 2 1')
+    """
+    known = as_grid(obj) if is_grid(obj) else as_map(obj)
+    cell, group = known.crystal
+    if not math.isfinite(unblur):
+        raise CrystalError(f"unblur must be a finite B in Å², not {unblur!r}")
+    most = known.size if dmin is None else cell.hkl_limits(dmin)
+    h, k, l = (min((n - 1) // 2, one) for n, one in zip(known.size, most, strict=True))
+    limits = h, k, l
+    hkl = _listed(known.crystal, limits, dmin, with_000, with_absent)
+    rows = _Rows(hkl, limits, known.half_l, *_factors(known.crystal, hkl, unblur, mott_bethe))
+    double = obj.dtype in (np.float64, np.complex128)
+    values = whole(
+        _on_grid if is_grid(obj) else _of_map,
+        known.array,
+        rows,
+        cell.volume,
+        shape=hkl[0].shape,
+        dtype=np.complex128 if double else np.complex64,
+    )
+    index = HKLIndex.from_miller(*hkl, cell=cell.parameters, spacegroup=group.name)
+    f = xr.DataArray(values, index.coordinates(), ("hkl",))
+    attrs = {"cell": list(cell.parameters), "spacegroup": group.name}
+    return amplitude_phase(f).assign_attrs(attrs)
+
+
+class _Rows(NamedTuple):
+    """Reflections, and what their values are multiplied by."""
+
+    hkl: tuple[Column, ...]
+    limits: Size
+    half_l: bool
+    factors: NDArray[np.float64] | None
+
+
+def _listed(
+    known: Crystal, limits: Size, dmin: float | None, with_000: bool, with_absent: bool
+) -> tuple[Column, ...]:
+    """Return the reflections of the asymmetric unit within the limits, sorted."""
+    from xrefl.crystal import _kernels
+
+    cell, group = known
+    constants = cell.reciprocal_constants
+    # no 1/d² is beyond the square of the sum of the largest h a*, k b* and l c*
+    corner = sum((most + 1) * one for most, one in zip(limits, constants[:3], strict=True)) ** 2
+    high = corner if dmin is None else 1.0 / (float(dmin) * float(dmin))
+    absences = absence_conditions(group.rotations, group.translations)
+    matrices, shifts = (one[:0] for one in absences) if with_absent else absences
+    args: tuple[Any, ...] = (
+        limits,
+        constants,
+        -1.0 if with_000 else 0.0,
+        high,
+        conditions(group),
+        matrices,
+        shifts,
+    )
+    planes = 2 * limits[0] + 1
+
+    def visit(place: NDArray[np.int64], out: NDArray[np.int32]) -> None:
+        least = 8 if planes * (2 * limits[1] + 1) > 10_000 else planes + 1
+        over_rows(_kernels.generate, planes, *args, place, out, min_rows=least)
+
+    counts = np.zeros(planes, np.int64)
+    visit(counts, np.empty((3, 0), np.int32))
+    ends = np.cumsum(counts)
+    out = np.empty((3, int(ends[-1])), np.int32)
+    visit(ends - counts, out)
+    return as_miller(tuple(out))
+
+
+def _factors(
+    known: Crystal, hkl: tuple[Column, ...], unblur: float, mott_bethe: bool
+) -> tuple[NDArray[np.float64] | None]:
+    if not unblur and not mott_bethe:
+        return (None,)
+    inv_d2 = known.cell.inv_d2(hkl)
+    factors = np.exp(inv_d2 * (unblur / 4))
+    if mott_bethe:
+        with np.errstate(divide="ignore"):
+            spacing2 = np.where(inv_d2 > 0, 1 / inv_d2, np.nan)
+        factors *= spacing2 / (-2 * math.pi**2 * _BOHR)
+    return (factors,)
+
+
+def _on_grid(values: NDArray[Any], rows: _Rows, volume: float) -> NDArray[Any]:
+    grid = values.astype(np.result_type(values.dtype, np.complex64), copy=False)
+    return _gathered(np.ascontiguousarray(grid), rows, rows.half_l)
+
+
+def _of_map(values: NDArray[Any], rows: _Rows, volume: float) -> NDArray[Any]:
+    kind = np.float64 if values.dtype == np.float64 else np.float32
+    half = analysis(values.astype(kind, copy=False), rows.limits, volume)
+    return _gathered(half, rows, True)
+
+
+def _gathered(grid: NDArray[Any], rows: _Rows, half: bool) -> NDArray[Any]:
+    from xrefl.fourier import _kernels
+
+    out = np.empty(rows.hkl[0].shape, grid.dtype)
+    over_rows(_kernels.gather, out.size, *rows.hkl, grid, half, out, min_rows=_MIN_ROWS)
+    if rows.factors is not None:
+        out *= rows.factors.astype(out.real.dtype)
+    return out

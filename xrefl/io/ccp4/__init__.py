@@ -1,0 +1,1 @@
+"""CCP4 and MRC maps."""
