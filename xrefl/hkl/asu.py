@@ -145,8 +145,8 @@ def into_unit(
 def _merged(ds: xr.Dataset, group: SpaceGroup, convention: str) -> xr.Dataset:
     old = merged_index(ds)
     unit = into_unit(old.miller, group, convention, phases=has_phases(ds))
+    require_inequivalent(unit.moved.keys, old)
     index = HKLIndex.from_moved(unit.moved, cell=old.cell, spacegroup=old.spacegroup)
-    require_inequivalent(index, old)
     changes = Changes(xr.Variable("hkl", unit.moved.shift), xr.Variable("hkl", unit.mate))
     coords = index.coordinates({name: ds.variables[name] for name in ("hkl", *"hkl")})
     kept = {

@@ -9,6 +9,7 @@ mate change places with those of the other, and anomalous differences change the
 from __future__ import annotations
 
 import functools
+import warnings
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 
 from xrefl._memory import empty
 from xrefl._parallel import in_slices, over_rows
-from xrefl.errors import FormatError
+from xrefl.errors import DroppedWarning, FormatError
 from xrefl.hkl.friedel import FRIEDEL, friedel_pairs, plus_first
 
 __all__ = ["Changes", "changed_columns", "has_phases"]
@@ -28,6 +29,8 @@ _MIN_ROWS = 200_000
 _PHASOR = np.exp(2j * np.pi * np.arange(24) / 24)
 _PHASOR[6::12].real = 0.0  # a quarter turn leaves no rest
 _PHASOR[::12].imag = 0.0
+# Types of columns that hold one of two mates.
+_HALVES = frozenset("GKLM")
 # Columns of CIF files that hold the real and the imaginary part of a structure factor.
 _PARTS = (
     ("A_meas", "B_meas"),
@@ -58,6 +61,7 @@ class Changes(NamedTuple):
 
 def has_phases(ds: xr.Dataset) -> bool:
     """Tell whether any column depends on shifts of the phase."""
+    ds = _with_columns(ds)
     return any(_is_phase(column) for column in ds.data_vars.values()) or any(_turning_pairs(ds))
 
 
@@ -66,7 +70,9 @@ def changed_columns(ds: xr.Dataset, changes: Changes, dim: str) -> dict[Hashable
 
     Columns are known by ``attrs["mtz_type"]``: P (phases), A (Hendrickson-Lattman coefficients,
     four together), D (anomalous differences), G, K, L, M and E with labels of Friedel mates; by
-    the dimension ``friedel``; and complex columns by their dtype. All others stay.
+    the dimension ``friedel``; and complex columns by their dtype. All others stay. Where a column
+    of one mate (G, K, L, M) has no partner, the values of reflections that become their mates
+    are not known: they are missing afterwards, with a `DroppedWarning`.
 
     Raises
     ------
@@ -74,6 +80,7 @@ def changed_columns(ds: xr.Dataset, changes: Changes, dim: str) -> dict[Hashable
         The number of columns of type A cannot be divided by four.
     """
     result: dict[Hashable, xr.Variable] = {}
+    ds = _with_columns(ds)
     pairs = friedel_pairs(ds)
     for name, column in ds.data_vars.items():
         rule: Rule | None = _phases if column.attrs.get("mtz_type") == "P" else None
@@ -86,6 +93,10 @@ def changed_columns(ds: xr.Dataset, changes: Changes, dim: str) -> dict[Hashable
     for pair, harmonic in _turning_pairs(ds):
         rule = functools.partial(_turned, harmonic=harmonic)
         result |= dict(zip(pair, _apply(ds, pair, rule, changes, pairs), strict=True))
+    for name in _lone_halves(ds, pairs, dim):
+        half = ds.variables[name]
+        result[name] = _elementwise(_dropped, (half, changes.mate), [half.dtype])[0]
+        _warn_of_dropped(name, changes.mate)
     for pair in pairs:
         plus, minus = (result.get(name, ds.variables[name]) for name in pair)
         types = [plus.dtype, minus.dtype]
@@ -98,6 +109,38 @@ def changed_columns(ds: xr.Dataset, changes: Changes, dim: str) -> dict[Hashable
             other = halves.isel({FRIEDEL: slice(None, None, -1)})
             result[name] = _elementwise(_chosen, (halves, other, changes.mate), [column.dtype])[0]
     return {name: _with_attrs(variable, ds.variables[name]) for name, variable in result.items()}
+
+
+def _with_columns(ds: xr.Dataset) -> xr.Dataset:
+    """Return the Dataset with columns that have become coordinates among its variables."""
+    columns = [
+        name
+        for name, one in ds.coords.items()
+        if name not in ds.xindexes and (one.dtype.kind == "c" or one.attrs.get("mtz_type"))
+    ]
+    return ds.reset_coords(columns) if columns else ds
+
+
+def _lone_halves(
+    ds: xr.Dataset, pairs: Sequence[tuple[Hashable, Hashable]], dim: str
+) -> Iterator[Hashable]:
+    paired = {name for pair in pairs for name in pair}
+    for name, column in ds.data_vars.items():
+        half = column.attrs.get("mtz_type", "") in _HALVES and FRIEDEL not in column.dims
+        if half and name not in paired and dim in column.dims:
+            yield name
+
+
+def _warn_of_dropped(name: Hashable, mate: xr.Variable) -> None:
+    if mate.chunks is None and not mate.any():
+        return
+    count = "" if mate.chunks is not None else f" of {int(mate.sum()):,} reflections"
+    warnings.warn(
+        f"the values{count} in {name!r} are missing now: they belong to the Friedel mates of the "
+        "new indices, and there is no column of these; keep F(+) and F(-) together",
+        DroppedWarning,
+        stacklevel=2,
+    )
 
 
 def _is_phase(column: xr.DataArray) -> bool:
@@ -147,7 +190,8 @@ def _apply(
         sign = xr.Variable((), np.int8(1 if is_plus else -1))
     if sign is not None:
         shift, mate = (shift * sign) % 24, xr.zeros_like(mate)
-    return _elementwise(rule, (*columns, shift, mate), [column.dtype for column in columns])
+    dtypes = [one.dtype if one.dtype.kind in "fc" else np.dtype(float) for one in columns]
+    return _elementwise(rule, (*columns, shift, mate), dtypes)
 
 
 def _elementwise(
@@ -172,7 +216,8 @@ def _phases(
     from xrefl.hkl import _kernels
 
     arrays = np.broadcast_arrays(phi, shift, mate)
-    out = empty(arrays[0].size, phi.dtype).reshape(arrays[0].shape)
+    dtype = phi.dtype if phi.dtype.kind == "f" else np.dtype(float)
+    out = empty(arrays[0].size, dtype).reshape(arrays[0].shape)
     flat = [np.ascontiguousarray(array).reshape(-1) for array in arrays]
     for array in flat:  # of one type for the kernel
         array.setflags(write=False)
@@ -198,9 +243,15 @@ def _turned(
     harmonic: int,
 ) -> tuple[NDArray[Any], NDArray[Any]]:
     phasor = _PHASOR[np.arange(24) * harmonic % 24]
+    x, y = (one if one.dtype.kind == "f" else one.astype(np.float64) for one in (x, y))
     cos, sin = phasor.real.astype(x.dtype)[shift], phasor.imag.astype(x.dtype)[shift]
     turned = x * sin + y * cos
     return x * cos - y * sin, np.where(mate, -turned, turned)
+
+
+@in_slices
+def _dropped(x: NDArray[Any], mate: NDArray[np.bool_]) -> tuple[NDArray[Any]]:
+    return (np.where(mate, x.dtype.type(np.nan), x),)
 
 
 @in_slices
@@ -216,7 +267,8 @@ def _chosen(one: NDArray[Any], other: NDArray[Any], mate: NDArray[np.bool_]) -> 
 def _swapped(
     plus: NDArray[Any], minus: NDArray[Any], mate: NDArray[np.bool_]
 ) -> tuple[NDArray[Any], NDArray[Any]]:
-    return np.where(mate, minus, plus), np.where(mate, plus, minus)
+    new_plus, new_minus = np.where(mate, minus, plus), np.where(mate, plus, minus)
+    return new_plus.astype(plus.dtype, copy=False), new_minus.astype(minus.dtype, copy=False)
 
 
 def _with_attrs(variable: xr.Variable, old: xr.Variable) -> xr.Variable:

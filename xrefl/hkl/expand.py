@@ -12,7 +12,7 @@ from xrefl.crystal.op import Op
 from xrefl.crystal.reflections import centric
 from xrefl.crystal.spacegroup import SpaceGroup
 from xrefl.errors import NotMergedError
-from xrefl.hkl.asu import into_unit
+from xrefl.hkl._mates import class_keys, laue_rotations
 from xrefl.hkl.centric_mates import with_both_mates
 from xrefl.hkl.changes import Changes, changed_columns, has_phases
 from xrefl.hkl.crystal import is_merged, merged_index, space_group
@@ -66,9 +66,8 @@ def expand_to_p1(ds: xr.Dataset) -> xr.Dataset:
     group = space_group(ds)
     old = merged_index(ds)
     operations = distinct_operations(group)
-    if not group.in_asu(old.miller).all():
-        unit = into_unit(old.miller, group, phases=False)
-        require_inequivalent(HKLIndex.from_moved(unit.moved, cell=None, spacegroup=None), old)
+    if not (group.is_tabulated and group.in_asu(old.miller).all()):
+        require_inequivalent(class_keys(old.miller, laue_rotations(group)), old)
     pieces = _rows_of_copies(old, operations)
     number = np.repeat(
         np.arange(1, 2 * len(operations), 2, dtype=np.int32), [len(rows) for rows in pieces]

@@ -138,7 +138,9 @@ def stack_friedel(ds: xr.Dataset) -> xr.Dataset:
                 "variable; rename it first"
             )
         first, second = ds[plus].drop_attrs(deep=False), ds[minus].drop_attrs(deep=False)
-        halves = [first.where(~single | first.notnull(), second), second.where(~single)]
+        missing = "" if second.dtype.kind == "U" else np.nan
+        present = first != missing if second.dtype.kind == "U" else first.notnull()
+        halves = [first.where(~single | present, second), second.where(~single, missing)]
         attrs = {**ds[plus].attrs, "friedel_labels": [str(plus), str(minus)]}
         if "mtz_type" in attrs:
             attrs["friedel_type"] = attrs["mtz_type"]

@@ -15,7 +15,9 @@ from xrefl._parallel import over_rows
 __all__ = ["sorting_order", "take_rows"]
 
 _MIN_ROWS = 100_000
-_MOST_PIECES = 200
+# As many as the copies of a reflection and a few more; each is a step of a lazy computation.
+_MOST_PIECES = 48
+_INT64 = np.iinfo(np.int64)
 _WORDS = {1: np.uint8, 4: np.uint32, 8: np.uint64}
 
 Name = TypeVar("Name", bound=Hashable)
@@ -97,9 +99,9 @@ def sorting_order(columns: Sequence[NDArray[Any]]) -> NDArray[np.intp] | None:
     for column in reversed(columns):
         if column.dtype.kind not in "iu":
             break
-        low = int(column.min())
-        bits = (int(column.max()) - low).bit_length()
-        if used + bits > 64:
+        low, high = int(column.min()), int(column.max())
+        bits = (high - low).bit_length()
+        if used + bits > 64 or high > _INT64.max:
             break
         code = column.astype(np.int64)
         code -= low

@@ -40,6 +40,8 @@ def sort_hkl(ds: xr.Dataset, *, by: int | str | Sequence[str] = ("h", "k", "l"))
     ------
     MissingColumnError
         There is no such column, or there are not as many.
+    ValueError
+        A column has further dimensions.
 
     Examples
     --------
@@ -78,6 +80,11 @@ def _names(ds: xr.Dataset, dim: str, by: int | str | Sequence[str]) -> list[str]
     names = [by] if isinstance(by, str) else list(by)
     known = {*columns, *(str(name) for name, one in ds.coords.items() if one.dims == (dim,))}
     for name in names:
+        if name in ds.variables and name not in known:
+            raise ValueError(
+                f"{name!r} has the dimensions {ds[name].dims}, but reflections are sorted by one "
+                f"value for each row ({dim!r}); select from it first"
+            )
         if name not in known:
             raise MissingColumnError(
                 f"no column {name!r} to sort by; the columns are {', '.join(columns)}"

@@ -1,0 +1,173 @@
+"""Where columns, coordinates and settings are not the usual ones."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import xarray as xr
+
+import xrefl
+from tests.structures import Structure, with_all_types
+from tests.test_algebra import ALL, CELL, miller, observations, one_of_each
+from xrefl.crystal.spacegroup import SpaceGroup
+from xrefl.errors import CrystalError, DroppedWarning
+
+
+def dataset(name="P 1 21 1"):
+    group = SpaceGroup(name)
+    return with_all_types(Structure.random(group, 1), one_of_each(group), CELL)
+
+
+def coords(hkl, group="P 1 21 1"):
+    return xrefl.HKLIndex.from_miller(*np.array(hkl).T, cell=CELL, spacegroup=group).coordinates()
+
+
+def test_add_one_half_of_a_pair():
+    ds = dataset()
+    other = ds.xtal.to_asu()
+    found = ds[["FOM"]].xtal.add(other, columns=["F(+)", "SF(+)"])
+    np.testing.assert_allclose(found["F(+)"], ds["F(+)"])
+    np.testing.assert_allclose(found["SF(+)"], ds["SF(+)"])
+
+
+def test_add_a_coefficient():
+    ds = dataset()
+    found = ds[["FOM"]].xtal.add(ds.xtal.to_asu(), columns=["HLA", "HLB"])
+    np.testing.assert_allclose(found.HLA, ds.HLA, atol=1e-9)
+
+
+def test_lone_half_in_to_asu():
+    """The value of the other mate is not known: NaN or an error, not that of the wrong mate."""
+    ds = dataset()
+    right = ds.xtal.to_asu()["F(+)"].values
+    with pytest.warns(DroppedWarning, match=r"values of \d+ reflections in 'F\(\+\)' are missing"):
+        found = ds[["F(+)"]].xtal.to_asu()["F(+)"].values
+    assert np.isnan(found).any()
+    assert (np.isnan(found) | (found == right)).all()
+
+
+def test_add_brings_the_dimension_friedel():
+    ds = dataset().drop_vars("DANO")
+    other = ds.xtal.stack_friedel().xtal.to_asu()
+    found = ds[["F"]].xtal.add(other, columns=["F_anom"])
+    assert found.friedel.values.tolist() == ["+", "-"]
+
+
+def test_add_brings_other_coordinates():
+    more = xr.Dataset(
+        {"P": (("set", "hkl"), [[50.0, 60.0], [1.0, 2.0]])},
+        coords([(1, 3, 2), (2, 2, 2)]).assign(set=["a", "b"]),
+    )
+    found = xr.Dataset({}, coords([(1, -3, 2)])).xtal.add(more)
+    assert found.P.set.values.tolist() == ["a", "b"]
+
+
+def test_add_from_no_reflections():
+    other = xr.Dataset({"FC": ("hkl", np.zeros(0))}, coords(np.zeros((0, 3), int)))
+    found = xr.Dataset({}, coords([(1, -3, 2)])).xtal.add(other)  # ValueError of xarray
+    assert np.isnan(found.FC.values).all()
+
+
+def test_whole_number_coefficients():
+    columns = {
+        name: ("hkl", [value], {"mtz_type": "A"})
+        for name, value in zip(("HLA", "HLB", "HLC", "HLD"), (10, 7, 3, 1), strict=True)
+    }
+    ds = xr.Dataset(columns, coords([(3, -2, 1)], "P 61"))
+    found, right = ds.xtal.to_asu(), ds.astype(float).xtal.to_asu()
+    for name in columns:  # all 0: cos and sin are cast to int
+        np.testing.assert_allclose(found[name], right[name])
+
+
+@pytest.mark.parametrize(
+    ("name", "op"),
+    [
+        ("P 41 21 2", "k,-h,l"),
+        ("R 3:H", "-h,-k,l"),
+        ("P 1 21 1", "x+1/4,y,z"),
+    ],
+)
+@pytest.mark.parametrize("method", ["to_asu", "expand_to_p1"])
+def test_after_reindexing(name, op, method):
+    ds = dataset(name).xtal.to_asu().xtal.reindex(op)
+    getattr(ds.xtal, method)()
+
+
+def test_expanding_a_primitive_cell():
+    ds = dataset("C 1 2 1").xtal.to_asu().xtal.reindex("h/2+k/2,-h/2+k/2,l")
+    assert (
+        ds.xtal.expand_to_p1().sizes == dataset("C 1 2 1").xtal.to_asu().xtal.expand_to_p1().sizes
+    )
+    with pytest.raises(CrystalError, match="not tabulated; bring it to a tabulated one"):
+        ds.xtal.to_asu()
+
+
+@pytest.mark.parametrize(
+    ("name", "op"),
+    [
+        ("P 41 21 2", "k,-h,l"),
+        ("R 3:H", "-h,-k,l"),
+        ("P 31 2 1", "x,y,z+1/8"),
+        ("F d d 2", "y,-x,z"),
+    ],
+)
+@pytest.mark.parametrize("convention", ["ccp4", "tnt"])
+def test_one_of_each_set_of_equivalents(name, op, convention):
+    """In settings that are not tabulated the unit has one of each, too."""
+    group = dataset(name).xtal.reindex(op).xtal.spacegroup
+    assert not group.is_tabulated
+    hkl = ALL[ALL.any(axis=1)]
+    inside = group.in_asu(hkl, convention)
+    rotations = np.concatenate([group.rotations, -group.rotations])
+    equivalents = [{tuple(h) for h in (one @ rotations).tolist()} for one in hkl]
+    unit = {tuple(h) for h in hkl[inside].tolist()}
+    assert all(len(unit & members) == 1 for members in equivalents)
+
+
+def test_observations_with_another_origin_or_axes():
+    ds, _ = observations()
+    found = ds.xtal.to_asu().xtal.reindex("k,-h,l")
+    np.testing.assert_array_equal(miller(found.xtal.to_original_hkl())[:, 0], ds.k)
+
+
+def test_phases_that_are_coordinates():
+    ds = xr.Dataset({"PHI": ("hkl", [50.0], {"mtz_type": "P"})}, coords([(1, -3, 2)]))
+    found = ds.set_coords("PHI").xtal.to_asu()
+    assert found.PHI.values.tolist() == ds.xtal.to_asu().PHI.values.tolist()
+
+
+def test_encoding_of_mates_in_expand_to_p1():
+    ds = dataset()
+    ds["F(+)"].encoding["dtype"] = "x"
+    assert ds.xtal.expand_to_p1()["F(+)"].encoding == {"dtype": "x"}
+
+
+def test_encoding_of_the_dataset():
+    ds = dataset()
+    ds.encoding["source"] = "file.mtz"
+    assert ds.xtal.to_asu().encoding == ds.encoding
+
+
+def test_text_in_pairs():
+    pairs = {f"mark({sign})": ("hkl", np.array(["a", "b"])) for sign in "+-"}
+    ds = xr.Dataset(pairs, coords([(1, 3, 2), (1, 0, 2)]))
+    assert ds.xtal.stack_friedel().mark_anom.dtype.kind == "U"  # object, with NaN among text
+
+
+def test_mates_of_two_dtypes():
+    ds = xr.Dataset(
+        {
+            "F(+)": ("hkl", np.float32([1]), {"mtz_type": "G"}),
+            "F(-)": ("hkl", np.float64([2]), {"mtz_type": "G"}),
+        },
+        coords([(1, -3, 2)]),
+    )
+    found = ds.chunk().xtal.to_asu()["F(+)"]
+    assert found.dtype == found.compute().dtype  # float32 promised, float64 delivered
+
+
+def test_sort_by_large_unsigned_integers():
+    ds = xr.Dataset(
+        {"u": ("hkl", np.array([2**63 + 1, 2**63], np.uint64))}, coords([(1, 2, 3), (1, 1, 1)])
+    )
+    assert ds.xtal.sort_hkl(by="u").k.values.tolist() == [1, 2]  # OverflowError
