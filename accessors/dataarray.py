@@ -13,6 +13,6 @@ __all__ = ["DataArrayAccessor"]
 
 @xr.register_dataarray_accessor("xtal")
 class DataArrayAccessor(ReflectionAccessor[xr.DataArray]):
-    """Crystallography of one column of merged reflections."""
+    """Crystallography of one column of reflections."""
 
     amplitude_phase = method(values.amplitude_phase)

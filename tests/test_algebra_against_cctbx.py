@@ -277,6 +277,7 @@ def test_expand_to_p1(cctbx, name: str) -> None:
     assert_same_mates(whole, theirs.in_p1, np.zeros(whole.sizes["hkl"], bool))
 
 
+@pytest.mark.filterwarnings("ignore:.*hand of the axes")
 @pytest.mark.parametrize("name", GROUPS)
 def test_reindex(cctbx, name: str) -> None:
     ds, pairs = datasets(name, cctbx[name].cell)

@@ -93,6 +93,69 @@ def test_after_reindexing(name, op, method):
     getattr(ds.xtal, method)()
 
 
+def test_phases_of_observations_follow_every_switch():
+    ds, _ = observations()
+    inside = ds.xtal.to_asu()
+    np.testing.assert_allclose(phases(ds.xtal.to_asu_hkl()), phases(inside), atol=1e-9)
+    np.testing.assert_allclose(phases(inside.xtal.to_original_hkl()), phases(ds), atol=1e-9)
+    turned = inside.xtal.reindex("k,-h,l")
+    back = turned.xtal.reindex("-k,h,l")
+    np.testing.assert_allclose(phases(back), phases(inside), atol=1e-9)
+
+
+def phases(ds):
+    return np.exp(1j * np.radians(ds.PHI.values))
+
+
+def test_observations_get_a_way_back():
+    ds, hkl = observations()
+    bare = ds.drop_vars("M/ISYM")
+    found = bare.xtal.to_asu()
+    assert found["M/ISYM"].attrs["mtz_type"] == "Y"
+    assert (miller(found.xtal.to_original_hkl()) == hkl).all()
+    pairs = [int(one.xtal.completeness(friedel=True).n_observed) for one in (bare, found)]
+    assert pairs[0] == pairs[1]
+
+
+def test_coefficients_in_any_order():
+    ds = dataset()
+    shuffled = ds[["HLA", "HLC", "F", "HLB", "HLD"]].xtal.to_asu()
+    xr.testing.assert_equal(shuffled, ds.xtal.to_asu()[list(shuffled.data_vars)])
+
+
+def test_columns_keep_their_data_set():
+    ds = xrefl.tutorial.open("5wkd").load()
+    other = ds[["FC"]].assign_coords(
+        dataset_id=[7, 8],
+        project_name=("dataset_id", ["HKL_base", "peak"]),
+        crystal_name=("dataset_id", ["HKL_base", "x"]),
+        dataset_name=("dataset_id", ["HKL_base", "p"]),
+    )
+    other["FC"].attrs["dataset_id"] = 8
+    found = ds.drop_vars("FC").xtal.add(other)
+    assert found.FC.attrs["dataset_id"] == 2
+    assert found.project_name.values.tolist() == ["HKL_base", "sf_convert", "peak"]
+    other["FC"].attrs["dataset_id"] = 7
+    assert ds.drop_vars("FC").xtal.add(other).FC.attrs["dataset_id"] == 0
+
+
+def test_limits_include_the_outermost_reflections():
+    for name in ("5e5z", "5wkd"):
+        ds = xrefl.tutorial.open(name)
+        high = ds.xtal.resolution[1]
+        assert ds.xtal.sel_resolution(dmin=high).sizes == ds.sizes
+        for d in ds.xtal.d().values:
+            kept = ds.xtal.sel_resolution(dmin=d)
+            assert kept.sizes["hkl"] == int((ds.xtal.d() >= d * (1 - 1e-12)).sum())
+
+
+def test_stacking_several_data_sets():
+    ds = dataset()[["F(+)", "F(-)"]]
+    both = xr.concat([ds, 2 * ds], "dataset", combine_attrs="override")
+    found = both.xtal.stack_friedel()
+    assert found.F_anom.dims == ("dataset", "hkl", "friedel")
+
+
 def test_expanding_a_primitive_cell():
     ds = dataset("C 1 2 1").xtal.to_asu().xtal.reindex("h/2+k/2,-h/2+k/2,l")
     assert (

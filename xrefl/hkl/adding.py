@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
 from xrefl.errors import MissingColumnError, XreflError
-from xrefl.hkl.asu import InUnit, into_unit, to_asu
-from xrefl.hkl.changes import Changes, changed_columns, has_phases
+from xrefl.hkl.asu import to_asu
+from xrefl.hkl.changes import Changes, changed_columns, with_partners
 from xrefl.hkl.crystal import merged_index, space_group
+from xrefl.hkl.datasets import DatasetInfo, dataset_coords, datasets_of
 from xrefl.hkl.rebuild import require_inequivalent, with_history
+from xrefl.hkl.unit import into_unit
 
 __all__ = ["add"]
 
@@ -39,6 +42,7 @@ def add(
     Returns
     -------
     Dataset
+        New columns belong to the data set of their names; one that ``ds`` does not have is added.
         Reflections that ``other`` does not have are missing (NaN) in the new columns. Where any
         is missing, whole numbers become float32, as in files, or float64 if they have no
         ``mtz_type``.
@@ -66,7 +70,8 @@ def add(
     index, other_index = merged_index(ds), merged_index(other)
     index.crystal.combine(other_index.crystal)
     labels = _labels(ds, other, columns)
-    unique = to_asu(other)  # whole: a column may change places with one that was not asked for
+    # a column may change places with one that was not asked for
+    unique = to_asu(other[with_partners(other, labels)])
     unit = into_unit(index.miller, space_group(ds))
     require_inequivalent(unit.moved.keys, index)
     found = merged_index(unique).lookup.positions(unit.moved.keys)
@@ -77,9 +82,11 @@ def add(
         for name, variable in unique.data_vars.variables.items()
     }
     result = bare.assign_coords(further).assign(brought)
-    result = result.assign(changed_columns(result, _way_back(unit, has_phases(result)), "hkl"))
+    changes = Changes(xr.Variable("hkl", unit.moved.shift), xr.Variable("hkl", unit.mate))
+    result = result.assign(changed_columns(result, changes.inverse(), "hkl"))
+    added = {label: result[label] for label in labels}
     line = f"columns {', '.join(labels)} added from other reflections"
-    return with_history(ds.assign({label: result[label] for label in labels}), line)
+    return with_history(_with_datasets(ds.assign(added), ds, other, labels), line)
 
 
 def _labels(ds: xr.Dataset, other: xr.Dataset, columns: str | Sequence[str] | None) -> list[str]:
@@ -101,11 +108,28 @@ def _labels(ds: xr.Dataset, other: xr.Dataset, columns: str | Sequence[str] | No
     return labels
 
 
-def _way_back(unit: InUnit, phases: bool) -> Changes:
-    """Return the changes from the asymmetric unit: φ = s φ' - δ where φ' = s (φ + δ)."""
-    sign = np.where(unit.mate, 1, -1).astype(np.int8)
-    shift = (unit.moved.shift * sign) % 24 if phases else unit.moved.shift
-    return Changes(xr.Variable("hkl", shift), xr.Variable("hkl", unit.mate))
+def _with_datasets(
+    result: xr.Dataset, ds: xr.Dataset, other: xr.Dataset, labels: Sequence[str]
+) -> xr.Dataset:
+    """Let added columns belong to the data set of the same names, which is added if need be."""
+    known = datasets_of(ds)
+    theirs = {dataset.id: dataset for dataset in datasets_of(other)}
+    places = {(one.project, one.crystal, one.name): one.id for one in known}
+    added: list[DatasetInfo] = []
+    for label in labels:
+        attrs = dict(result[label].attrs)
+        dataset = theirs.get(attrs.get("dataset_id", -1))
+        if known and dataset is not None:
+            names = dataset.project, dataset.crystal, dataset.name
+            if names not in places:
+                places[names] = max(places.values()) + 1
+                added.append(replace(dataset, id=places[names]))
+            attrs["dataset_id"] = places[names]
+        result[label].attrs = attrs
+    if not added:
+        return result
+    bare = result.drop_dims("dataset_id").drop_vars("cell_parameter", errors="ignore")
+    return bare.assign_coords(dataset_coords([*known, *added]))
 
 
 def _brought(variable: xr.Variable, found: NDArray[np.intp]) -> xr.Variable:

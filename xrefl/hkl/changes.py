@@ -9,7 +9,6 @@ mate change places with those of the other, and anomalous differences change the
 from __future__ import annotations
 
 import functools
-import warnings
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -19,10 +18,10 @@ from numpy.typing import NDArray
 
 from xrefl._memory import empty
 from xrefl._parallel import in_slices, over_rows
-from xrefl.errors import DroppedWarning, FormatError
+from xrefl.errors import DroppedWarning, FormatError, warn_caller
 from xrefl.hkl.friedel import FRIEDEL, friedel_pairs, plus_first
 
-__all__ = ["Changes", "changed_columns", "has_phases"]
+__all__ = ["Changes", "changed_columns", "depends_on_indices", "has_phases", "with_partners"]
 
 # Fewer reflections than this take less time than the threads would save.
 _MIN_ROWS = 200_000
@@ -58,6 +57,13 @@ class Changes(NamedTuple):
     shift: xr.Variable
     mate: xr.Variable
 
+    def inverse(self) -> Changes:
+        """Return the way back: φ = s φ' - δ where φ' = s (φ + δ)."""
+        turned = xr.apply_ufunc(
+            _turned_back, self.shift, self.mate, dask="parallelized", output_dtypes=[np.int8]
+        )
+        return Changes(turned, self.mate)
+
 
 def has_phases(ds: xr.Dataset) -> bool:
     """Tell whether any column depends on shifts of the phase."""
@@ -65,14 +71,23 @@ def has_phases(ds: xr.Dataset) -> bool:
     return any(_is_phase(column) for column in ds.data_vars.values()) or any(_turning_pairs(ds))
 
 
+def depends_on_indices(ds: xr.Dataset) -> bool:
+    """Tell whether any column changes when reflections are given equivalent indices."""
+    columns = _with_columns(ds).data_vars.values()
+    kinds = {column.attrs.get("mtz_type") for column in columns}
+    return bool(
+        has_phases(ds) or friedel_pairs(ds) or FRIEDEL in ds.dims or kinds & {"D", *_HALVES}
+    )
+
+
 def changed_columns(ds: xr.Dataset, changes: Changes, dim: str) -> dict[Hashable, xr.Variable]:
     """Return the columns that change, as they are under the new indices.
 
     Columns are known by ``attrs["mtz_type"]``: P (phases), A (Hendrickson-Lattman coefficients,
     four together), D (anomalous differences), G, K, L, M and E with labels of Friedel mates; by
-    the dimension ``friedel``; and complex columns by their dtype. All others stay. Where a column
-    of one mate (G, K, L, M) has no partner, the values of reflections that become their mates
-    are not known: they are missing afterwards, with a `DroppedWarning`.
+    the dimension ``friedel``; and complex columns by their dtype. All others stay. Where, in
+    merged data, a column of one mate (G, K, L, M) has no partner, the values of reflections that
+    become their mates are not known: they are missing afterwards, with a `DroppedWarning`.
 
     Raises
     ------
@@ -93,9 +108,10 @@ def changed_columns(ds: xr.Dataset, changes: Changes, dim: str) -> dict[Hashable
     for pair, harmonic in _turning_pairs(ds):
         rule = functools.partial(_turned, harmonic=harmonic)
         result |= dict(zip(pair, _apply(ds, pair, rule, changes, pairs), strict=True))
-    for name in _lone_halves(ds, pairs, dim):
+    for name in _lone_halves(ds, pairs) if dim == "hkl" else ():
         half = ds.variables[name]
-        result[name] = _elementwise(_dropped, (half, changes.mate), [half.dtype])[0]
+        kind = half.dtype if half.dtype.kind == "f" else np.dtype(float)
+        result[name] = _elementwise(_dropped, (half, changes.mate), [kind])[0]
         _warn_of_dropped(name, changes.mate)
     for pair in pairs:
         plus, minus = (result.get(name, ds.variables[name]) for name in pair)
@@ -111,6 +127,17 @@ def changed_columns(ds: xr.Dataset, changes: Changes, dim: str) -> dict[Hashable
     return {name: _with_attrs(variable, ds.variables[name]) for name, variable in result.items()}
 
 
+def with_partners(ds: xr.Dataset, labels: Sequence[str]) -> list[Hashable]:
+    """Return columns with those that change together with them."""
+    groups: list[Sequence[Hashable]] = list(friedel_pairs(ds))
+    groups += [(real, imaginary) for real, imaginary in _PARTS if real in ds and imaginary in ds]
+    coefficients = [n for n, column in ds.data_vars.items() if column.attrs.get("mtz_type") == "A"]
+    groups += list(_fours(coefficients))
+    wanted = {*labels, *(name for group in groups if {*group} & {*labels} for name in group)}
+    wanted |= {name for group in groups if {*group} & wanted for name in group}
+    return [name for name in ds.data_vars if name in wanted]
+
+
 def _with_columns(ds: xr.Dataset) -> xr.Dataset:
     """Return the Dataset with columns that have become coordinates among its variables."""
     columns = [
@@ -121,13 +148,11 @@ def _with_columns(ds: xr.Dataset) -> xr.Dataset:
     return ds.reset_coords(columns) if columns else ds
 
 
-def _lone_halves(
-    ds: xr.Dataset, pairs: Sequence[tuple[Hashable, Hashable]], dim: str
-) -> Iterator[Hashable]:
+def _lone_halves(ds: xr.Dataset, pairs: Sequence[tuple[Hashable, Hashable]]) -> Iterator[Hashable]:
     paired = {name for pair in pairs for name in pair}
     for name, column in ds.data_vars.items():
         half = column.attrs.get("mtz_type", "") in _HALVES and FRIEDEL not in column.dims
-        if half and name not in paired and dim in column.dims:
+        if half and name not in paired and "hkl" in column.dims:
             yield name
 
 
@@ -135,11 +160,10 @@ def _warn_of_dropped(name: Hashable, mate: xr.Variable) -> None:
     if mate.chunks is None and not mate.any():
         return
     count = "" if mate.chunks is not None else f" of {int(mate.sum()):,} reflections"
-    warnings.warn(
+    warn_caller(
         f"the values{count} in {name!r} are missing now: they belong to the Friedel mates of the "
         "new indices, and there is no column of these; keep F(+) and F(-) together",
         DroppedWarning,
-        stacklevel=2,
     )
 
 
@@ -151,22 +175,37 @@ def _turning_pairs(ds: xr.Dataset) -> Iterator[tuple[tuple[Hashable, Hashable], 
     """Yield pairs of columns that turn like a complex number, and by which multiple of the phase.
 
     The coefficients of exp(A cos φ + B sin φ + C cos 2φ + D sin 2φ) (Hendrickson & Lattman 1970,
-    Acta Cryst. B26, 136) turn with φ: A + iB by the shift, C + iD by twice the shift.
+    Acta Cryst. B26, 136) turn with φ: A + iB by the shift, C + iD by twice the shift. They are
+    told apart by the letter in their labels; where labels are not alike, by the order of columns.
     """
     names = [name for name, column in ds.data_vars.items() if column.attrs.get("mtz_type") == "A"]
-    if len(names) % 4:
+    left_over = len(names) % 4
+    if left_over and "hkl" in ds.dims:
         raise FormatError(
             f"Hendrickson-Lattman coefficients go by fours, but there are {len(names)} columns of "
             f"type A: {', '.join(map(str, names))}; drop those that are not complete, or give "
             "them another attrs['mtz_type']"
         )
-    for first in range(0, len(names), 4):
-        a, b, c, d = names[first : first + 4]
+    for a, b, c, d in _fours(names[: len(names) - left_over]):
         yield (a, b), 1
         yield (c, d), 2
     for real, imaginary in _PARTS:
         if {real, imaginary} <= set(ds.data_vars) and "cif_tag" in ds[real].attrs:
             yield (real, imaginary), 1
+
+
+def _fours(names: Sequence[Hashable]) -> Iterator[Sequence[Hashable]]:
+    """Yield A, B, C and D by the letter in which labels differ, or else in their order."""
+    left = list(names)
+    while left:
+        four: Sequence[Hashable] = left[:4]
+        label = str(left[0])
+        for place, letter in enumerate(label):
+            alike = [label[:place] + other + label[place + 1 :] for other in "ABCD"]
+            if letter in "ABCD" and set(alike) <= set(left):
+                four = alike
+        yield four
+        left = [name for name in left if name not in four]
 
 
 def _apply(
@@ -251,6 +290,7 @@ def _turned(
 
 @in_slices
 def _dropped(x: NDArray[Any], mate: NDArray[np.bool_]) -> tuple[NDArray[Any]]:
+    x = x if x.dtype.kind == "f" else x.astype(np.float64)
     return (np.where(mate, x.dtype.type(np.nan), x),)
 
 
@@ -275,3 +315,7 @@ def _with_attrs(variable: xr.Variable, old: xr.Variable) -> xr.Variable:
     variable = variable.transpose(*old.dims)
     variable.attrs, variable.encoding = dict(old.attrs), dict(old.encoding)
     return variable
+
+
+def _turned_back(shift: NDArray[np.int8], mate: NDArray[np.bool_]) -> NDArray[np.int8]:
+    return np.where(mate, shift, -shift) % np.int8(24)

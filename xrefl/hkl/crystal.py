@@ -113,7 +113,7 @@ def crystal(obj: xr.Dataset | xr.DataArray) -> Crystal:
 def unit_cell(obj: xr.Dataset | xr.DataArray) -> UnitCell:
     """Return the unit cell that attrs and index agree on, whether or not a group is known."""
     cells, groups = _stated(obj)
-    if None not in groups:
+    if all(group is not None for group in groups):
         _agreed_spacegroup(*groups)
     return UnitCell.from_parameters(_agreed_cell(*cells))
 
@@ -121,7 +121,7 @@ def unit_cell(obj: xr.Dataset | xr.DataArray) -> UnitCell:
 def space_group(obj: xr.Dataset | xr.DataArray) -> SpaceGroup:
     """Return the space group that attrs and index agree on, whether or not a cell is known."""
     cells, groups = _stated(obj)
-    if None not in cells:
+    if all(cell is not None for cell in cells):
         _agreed_cell(*cells)
     return SpaceGroup(_agreed_spacegroup(*groups))
 
@@ -183,11 +183,11 @@ def assign_crystal(
         new_group = SpaceGroup(_agreed_spacegroup(obj.attrs.get("spacegroup"), old))
 
     result = obj.copy()
-    if isinstance(result, xr.Dataset):
+    if isinstance(result, xr.Dataset) or dim == "obs":  # else the index has it
         result.attrs["cell"] = list(new_cell.parameters)
         result.attrs["spacegroup"] = new_group.name
-        if "symmetry_operations" in result.attrs:
-            _relist_operations(result, new_group)
+    if isinstance(result, xr.Dataset) and "symmetry_operations" in result.attrs:
+        _relist_operations(result, new_group)
     if dim == "hkl":
         result = _with_index(result, new_cell, new_group)
     if cell is not None and "dataset_cell" in result.coords:

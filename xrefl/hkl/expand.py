@@ -18,7 +18,7 @@ from xrefl.hkl.changes import Changes, changed_columns, has_phases
 from xrefl.hkl.crystal import is_merged, merged_index, space_group
 from xrefl.hkl.index import HKLIndex
 from xrefl.hkl.packing import pack
-from xrefl.hkl.rebuild import rebuilt, require_inequivalent, with_history
+from xrefl.hkl.rebuild import called, rebuilt, require_inequivalent, with_history
 from xrefl.hkl.rows import take_rows
 
 __all__ = ["expand_to_p1"]
@@ -89,7 +89,7 @@ def expand_to_p1(ds: xr.Dataset) -> xr.Dataset:
         result = result.assign(changed_columns(result, changes, "hkl"))
     result.attrs["spacegroup"] = "P 1"
     result.attrs.pop("symmetry_operations", None)
-    return with_history(result, f"expanded from {group.name} to P 1")
+    return with_history(result, f"expanded from {called(group)} to P 1")
 
 
 def distinct_operations(group: SpaceGroup) -> list[Op]:

@@ -20,6 +20,11 @@ _FREE_FLAG_LABELS = (
     "PDBXRFREEFLAG",
 )
 _UNKNOWN = "cannot be told"
+_SAID = "attrs['free_value'] says so"
+# Of flags that were looked at, or made, when the reason was written.
+_OWN_REASONS = ("flags were made so", "smaller set is the free one", "0 is the free set")
+# So many reflections with more free ones than others are no accident.
+_MANY = 100
 _REMEDY = "set attrs['free_value'] of the column"
 
 
@@ -113,13 +118,27 @@ def with_convention(flag: xr.DataArray) -> xr.DataArray:
     """Return flags with ``free_value``, if it is known, and ``free_value_reason`` in attrs."""
     if "free_value" in flag.attrs:
         reason = str(flag.attrs.get("free_value_reason", _UNKNOWN))
+        _refuse_stale(flag, reason)
         if reason.startswith(_UNKNOWN):  # told since, on the advice of that reason
-            reason = "attrs['free_value'] says so"
+            reason = _SAID
         return flag.assign_attrs(free_value_reason=reason)
     if flag.chunks is not None:
         reason = f"{_UNKNOWN} before flags are loaded: call .compute() first, or {_REMEDY}"
         return flag.assign_attrs(free_value_reason=reason)
     return flag.assign_attrs(_convention(flag))
+
+
+def _refuse_stale(flag: xr.DataArray, reason: str) -> None:
+    """Raise ValueError if attributes are those of flags that these were calculated from."""
+    if flag.chunks is not None or not any(own in reason for own in _OWN_REASONS):
+        return
+    free = int(np.count_nonzero(flag.values == flag.attrs["free_value"]))
+    if flag.size >= _MANY and free > flag.size / 2:
+        raise ValueError(
+            f"attrs['free_value'] of {flag.name!r} is {flag.attrs['free_value']} ({reason}), but "
+            f"{free} of {flag.size} flags are that: arithmetic keeps attributes. Delete both "
+            "attributes, or set attrs['free_value'] and delete attrs['free_value_reason']"
+        )
 
 
 def _convention(flag: xr.DataArray) -> dict[str, int | str]:

@@ -9,13 +9,21 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from xrefl.crystal.spacegroup import SpaceGroup
 from xrefl.errors import MillerIndexError
 from xrefl.hkl.index import HKLIndex
 from xrefl.hkl.packing import first_duplicate, format_hkl
 
-__all__ = ["rebuilt", "require_inequivalent", "with_history"]
+__all__ = ["called", "rebuilt", "require_inequivalent", "with_history"]
 
 Data = TypeVar("Data", xr.Dataset, xr.DataArray)
+
+
+def called(group: SpaceGroup) -> str:
+    """Return the name of a space group; a setting without one would be called by its operations."""
+    if group.is_tabulated:
+        return group.name
+    return f"a setting without a name ({len(group.operations)} operations)"
 
 
 def with_history(obj: Data, line: str) -> Data:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from xrefl.errors import MissingColumnError, XreflError
 from xrefl.hkl.crystal import is_merged, merged_index, reflection_dim
-from xrefl.hkl.rebuild import rebuilt
+from xrefl.hkl.rebuild import rebuilt, with_history
 from xrefl.hkl.rows import sorting_order, take_rows
 
 __all__ = ["sort_hkl", "with_rows"]
@@ -53,7 +53,9 @@ def sort_hkl(ds: xr.Dataset, *, by: int | str | Sequence[str] = ("h", "k", "l"))
     dim = reflection_dim(ds)
     names = _names(ds, dim, by)
     order = sorting_order([ds[name].values for name in names])
-    return ds.copy() if order is None else with_rows(ds, order)
+    if order is None:
+        return ds.copy()
+    return with_history(with_rows(ds, order), f"sorted by {', '.join(names)}")
 
 
 def with_rows(ds: xr.Dataset, rows: NDArray[np.intp]) -> xr.Dataset:
@@ -70,7 +72,7 @@ def with_rows(ds: xr.Dataset, rows: NDArray[np.intp]) -> xr.Dataset:
 
 def _names(ds: xr.Dataset, dim: str, by: int | str | Sequence[str]) -> list[str]:
     columns = [*"hkl", *(str(name) for name, one in ds.data_vars.items() if one.dims == (dim,))]
-    if isinstance(by, int):
+    if isinstance(by, int | np.integer):
         if not 1 <= by <= len(columns):
             raise MissingColumnError(
                 f"by={by} asks for the first {by} columns, but there are {len(columns)}: "

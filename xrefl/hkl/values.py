@@ -83,6 +83,9 @@ def structure_factor(ds: xr.Dataset, amplitude: str, phase: str) -> xr.DataArray
     (dtype('complex64'), (...j))
     """
     f, phi = column(ds, amplitude), column(ds, phase)
+    for one in (f, phi):
+        if one.dtype.kind == "c":
+            raise FormatError(f"column {one.name!r} is complex: it holds structure factors already")
     if phi.attrs.get("mtz_type", "P") != "P":
         raise FormatError(
             f"{phase} is not a column of phases: its mtz_type is {phi.attrs['mtz_type']!r}, not 'P'"

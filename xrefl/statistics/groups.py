@@ -24,6 +24,7 @@ By: TypeAlias = Shells | Column | Sequence[Shells | Column] | None
 """What reflections are grouped by."""
 
 _SETS = ("work", "free")
+_MOST_GROUPS = 10_000_000
 # Text that says that a reflection is in neither set: missing values of CIF, and the codes of
 # status (PDBx/mmCIF dictionary) for reflections that are not used.
 _NEITHER = ("", "?", ".", "<", "-", "x", "h", "l")
@@ -104,6 +105,11 @@ def grouping(ds: xr.Dataset, by: By) -> Grouping:
         everything = xr.DataArray(np.zeros(ds.sizes[dim], np.int32), dims=dim)
         return Grouping(everything, (), (), {})
     shape = tuple(part.size for part in parts)
+    if prod(shape) > _MOST_GROUPS:
+        sizes = " x ".join(f"{size:,} ({name})" for name, size in zip(dims, shape, strict=True))
+        raise ValueError(
+            f"{sizes} groups are more than {_MOST_GROUPS:,}: group by columns of fewer values"
+        )
     coords = {name: coord for part in parts for name, coord in part.coords.items()}
     codes = reduce(_product, parts).codes
     return Grouping(codes, dims, shape, coords)

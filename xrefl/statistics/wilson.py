@@ -194,7 +194,10 @@ def _line(
 
 def _too_few(count: int, dmax: float | None) -> MillerIndexError:
     limit = "" if dmax is None else f" within dmax={dmax:g} Å"
+    remedy = "give more shells, or a larger dmax (None for all reflections)"
+    if count == 0:
+        remedy = f"check that the column has values there; if it has, {remedy}"
     return MillerIndexError(
         f"a Wilson plot needs {_FEWEST_SHELLS} shells with a positive mean intensity, and there "
-        f"are {count}{limit}: give more shells, or a larger dmax (None for all reflections)"
+        f"are {count}{limit}: {remedy}"
     )
