@@ -10,7 +10,7 @@ import xrefl
 from tests.structures import Structure, with_all_types
 from tests.test_algebra import ALL, CELL, miller, observations, one_of_each
 from xrefl.crystal.spacegroup import SpaceGroup
-from xrefl.errors import CrystalError, DroppedWarning
+from xrefl.errors import CrystalError, CrystalWarning, DroppedWarning, FormatError
 
 
 def dataset(name="P 1 21 1"):
@@ -234,3 +234,65 @@ def test_sort_by_large_unsigned_integers():
         {"u": ("hkl", np.array([2**63 + 1, 2**63], np.uint64))}, coords([(1, 2, 3), (1, 1, 1)])
     )
     assert ds.xtal.sort_hkl(by="u").k.values.tolist() == [1, 2]  # OverflowError
+
+
+def test_warnings_point_at_the_caller():
+    ds = dataset("P 21 21 21")
+    with pytest.warns(CrystalWarning) as caught:
+        ds.xtal.reindex("k,h,l")
+        ds.xtal.to_dataframe().xtal.reindex("k,h,l")
+    assert [warning.filename for warning in caught if warning.category is CrystalWarning] == [
+        __file__
+    ] * 2
+
+
+def test_what_a_data_frame_has_no_place_for():
+    stacked = dataset()[["F", "F(+)", "F(-)"]].xtal.stack_friedel()
+    with pytest.warns(DroppedWarning, match="left out of the DataFrame: F_anom, .*unstack_friedel"):
+        df = stacked.xtal.to_dataframe()
+    assert list(df) == ["F"]
+
+
+def test_files_of_settings_without_a_name(tmp_path):
+    ds = dataset("P 41 21 2").xtal.reindex("k,-h,l")[["F"]]
+    ds.xtal.to_mtz(tmp_path / "new.mtz")
+    assert xrefl.open_mtz(tmp_path / "new.mtz").xtal.spacegroup == ds.xtal.spacegroup
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda ds: ds.xtal.structure_factor(ds.F, ds.PHI), TypeError, "named here, as 'FP', not"),
+        (lambda ds: ds.xtal.sort_hkl(by=ds.F), TypeError, "named, as 'FP', not given as DataArray"),
+        (lambda ds: ds.xtal.value_sigma("F", "PHI"), FormatError, "'PHI' is not a column of stand"),
+        (lambda ds: ds.xtal.value_sigma("SIGF(+)", "F(+)"), FormatError, "in the right order"),
+        (lambda ds: ds.xtal.i_over_sigma("F", "FOM"), FormatError, "'FOM' is not a column of sta"),
+        (
+            lambda ds: ds.xtal.moments("PHI"),
+            ValueError,
+            r"'PHI' does not hold E: .*xtal\.normalize",
+        ),
+        (
+            lambda ds: ds.xtal.normalize("F", shells=20),
+            TypeError,
+            r"result of ds.xtal.shells\(20\)",
+        ),
+        (lambda ds: ds.xtal.add(ds.F), TypeError, "are a Dataset, not DataArray: .*to_dataset"),
+        (lambda ds: ds.xtal.add("a.mtz"), TypeError, "open a file with xrefl.open_reflections"),
+        (
+            lambda ds: ds.xtal.extend_free_flags("FREE"),
+            TypeError,
+            "a Dataset with flags, or a Data",
+        ),
+        (lambda ds: ds.xtal.reindex(np.eye(3)), TypeError, "text such as 'k,l,h'.*Op.from_matrix"),
+        (lambda ds: ds.xtal.mean("F", by="hkl"), ValueError, "every reflection would be a group"),
+        (
+            lambda ds: ds.xtal.mean("F", by="PHI"),
+            ValueError,
+            r"'PHI' has \d+ different values",
+        ),
+    ],
+)
+def test_mistakes(call, error, message):
+    with pytest.raises(error, match=message):
+        call(dataset())

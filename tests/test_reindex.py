@@ -106,6 +106,7 @@ def test_the_hand_of_the_axes():
     with pytest.warns(CrystalWarning, match="k,h,l changes the hand .* -k,-h,-l has the same axes"):
         found = ds.xtal.reindex("k,h,l")
     assert (miller(found) == miller(ds)[:, [1, 0, 2]]).all()
+    ds.xtal.assign_crystal(spacegroup="P -1").xtal.reindex("k,h,l")  # its own mirror image
 
 
 def test_a_larger_cell_has_a_group_of_its_own():

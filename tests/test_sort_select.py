@@ -117,9 +117,7 @@ def test_resolution_range():
 
 def test_resolution_range_without_reflections():
     ds = xrefl.tutorial.open("5e5z")
-    with pytest.raises(
-        MillerIndexError, match=r"no reflections with dmin=30 .* from 18.67 to 1.66"
-    ):
+    with pytest.raises(MillerIndexError, match=r"with d >= 30 Å; the data go from 18.67 to 1.66"):
         ds.xtal.sel_resolution(dmin=30)
     with pytest.raises(MillerIndexError, match="dmin must be a positive number of Å, found -2"):
         ds.xtal.sel_resolution(dmin=-2)

@@ -24,7 +24,8 @@ __all__ = [
     "warn_caller",
 ]
 
-_PACKAGE = str(Path(__file__).parent)
+# The accessors may have another folder, to which the package links.
+_FOLDERS = tuple(str(Path(__file__).parent / name) for name in ("", "../accessors"))
 
 
 class XreflError(Exception):
@@ -73,6 +74,6 @@ class CrystalWarning(UserWarning):
 def warn_caller(message: str, category: type[Warning]) -> None:
     """Warn, and point to the line outside of xrefl that has led here."""
     frame, level = sys._getframe(1), 2
-    while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(_FOLDERS):
         frame, level = frame.f_back, level + 1
-    warnings.warn(message, category, stacklevel=level - 1)
+    warnings.warn(message, category, stacklevel=level)

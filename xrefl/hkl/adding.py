@@ -67,6 +67,11 @@ def add(
     >>> float(abs(both.FC - ds.FC).max())
     0.0
     """
+    if not isinstance(other, xr.Dataset):
+        raise TypeError(
+            f"the other reflections are a Dataset, not {type(other).__name__}: open a file with "
+            "xrefl.open_reflections, and make one of a column with .to_dataset()"
+        )
     index, other_index = merged_index(ds), merged_index(other)
     index.crystal.combine(other_index.crystal)
     labels = _labels(ds, other, columns)

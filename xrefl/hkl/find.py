@@ -7,7 +7,7 @@ import xarray as xr
 
 from xrefl.errors import FormatError, MissingColumnError
 
-__all__ = ["column", "columns", "free_flag", "with_convention"]
+__all__ = ["column", "columns", "free_flag", "require_sigma", "with_convention"]
 
 # Labels that CCP4, Phenix, SHELX and SF-mmCIF converters give the flags of the free set.
 _FREE_FLAG_LABELS = (
@@ -19,6 +19,7 @@ _FREE_FLAG_LABELS = (
     "RFREEFLAGS",
     "PDBXRFREEFLAG",
 )
+_SIGMAS = "QLM"
 _UNKNOWN = "cannot be told"
 _SAID = "attrs['free_value'] says so"
 # Of flags that were looked at, or made, when the reason was written.
@@ -37,7 +38,14 @@ def column(ds: xr.Dataset, label: str) -> xr.DataArray:
         There is no such column.
     FormatError
         It is not of numbers.
+    TypeError
+        The label is no text.
     """
+    if not isinstance(label, str):
+        raise TypeError(
+            f"a column is named here, as 'FP', not given as {type(label).__name__}; .assign it "
+            "to the Dataset first"
+        )
     if label not in ds.data_vars:
         raise MissingColumnError(
             f"no column {label!r}; the columns are {', '.join(map(str, ds.data_vars))}"
@@ -45,6 +53,18 @@ def column(ds: xr.Dataset, label: str) -> xr.DataArray:
     if ds[label].dtype.kind not in "fiubc":
         raise FormatError(f"column {label!r} is of {ds[label].dtype}, not of numbers")
     return ds[label]
+
+
+def require_sigma(value: xr.DataArray, sigma: xr.DataArray) -> None:
+    """Raise FormatError where MTZ types tell that value and standard deviation are not those."""
+    for one, is_sigma in ((value, False), (sigma, True)):
+        kind = one.attrs.get("mtz_type", "")
+        if kind and kind not in "IR" and (kind in _SIGMAS) != is_sigma:
+            what = "standard deviations" if is_sigma else "values"
+            raise FormatError(
+                f"{one.name!r} is not a column of {what}: its mtz_type is {kind!r}; are the two "
+                "columns in the right order?"
+            )
 
 
 def columns(ds: xr.Dataset, *, type: str) -> list[str]:

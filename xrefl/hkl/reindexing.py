@@ -37,8 +37,9 @@ def reindex(ds: xr.Dataset, op: Op | str) -> xr.Dataset:
     The Miller indices, the unit cells (of the crystal, of data sets and of batches; not the
     orientation matrices of batches) and the space group change together. Where the origin moves
     by p, phases change by 360° h'·p, and Hendrickson-Lattman coefficients and complex columns
-    with them. An operation that changes the hand of the axes gives a `CrystalWarning`: the
-    crystal is then described by its mirror image, with anomalous differences of the other hand.
+    with them. In a chiral space group, an operation that changes the hand of the axes gives a
+    `CrystalWarning`: the crystal is then described by its mirror image, with anomalous
+    differences of the other hand.
 
     Parameters
     ----------
@@ -92,7 +93,8 @@ def reindex(ds: xr.Dataset, op: Op | str) -> xr.Dataset:
     if dropped:
         line += f"; {dropped:,} of {ds.sizes[dim]:,} reflections dropped, of fractional indices"
         warn_caller(line, DroppedWarning)
-    if to_hkl.determinant < 0:
+    chiral = all(operation.determinant > 0 for operation in old_group.primitive_operations)
+    if chiral and to_hkl.determinant < 0:
         other = Op.from_numerators(_negative(to_hkl.rotation), notation="h")
         warn_caller(
             f"{to_hkl} changes the hand of the axes: the crystal is then described by its mirror "
@@ -109,6 +111,11 @@ def _negative(rotation: Matrix) -> Matrix:
 
 def _operations(op: Op | str) -> tuple[Op, Op]:
     """Return what becomes of Miller indices, and what of coordinates."""
+    if not isinstance(op, str | Op):
+        raise TypeError(
+            f"the operation is text such as 'k,l,h', or an xrefl.Op, not {type(op).__name__}; "
+            "a matrix becomes one by xrefl.Op.from_matrix"
+        )
     op = Op(op) if isinstance(op, str) else op
     if op.notation == "a":  # axes transform as Miller indices do
         op = Op(op.triplet().translate(str.maketrans("abc", "hkl")))

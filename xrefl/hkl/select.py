@@ -79,14 +79,17 @@ def sel_resolution(obj: Data, *, dmin: float | None = None, dmax: float | None =
     if not chosen.any():
         limits = resolution(obj)
         raise MillerIndexError(
-            f"no reflections with dmin={dmin} <= d < dmax={dmax} (Å); the data go from "
-            f"{limits[0]:.2f} to {limits[1]:.2f} Å"
+            f"no reflections with {_range(dmin, dmax)}; the data go from {limits[0]:.2f} to "
+            f"{limits[1]:.2f} Å"
         )
     result = obj.copy() if chosen.all() else _rows(obj, chosen)
-    parts = ([] if dmax is None else [f"d < {dmax} Å"]) + (
-        [] if dmin is None else [f"d >= {dmin} Å"]
-    )
-    return with_history(result, f"reflections with {' and '.join(parts) or 'any d'} selected")
+    return with_history(result, f"reflections with {_range(dmin, dmax)} selected")
+
+
+def _range(dmin: float | None, dmax: float | None) -> str:
+    low = "" if dmax is None else f"d < {dmax} Å"
+    high = "" if dmin is None else f"d >= {dmin} Å"
+    return " and ".join(filter(None, [low, high])) or "any d"
 
 
 def _limit(name: str, d: float) -> float:

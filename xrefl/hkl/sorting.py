@@ -79,9 +79,14 @@ def _names(ds: xr.Dataset, dim: str, by: int | str | Sequence[str]) -> list[str]
                 f"{', '.join(columns)}"
             )
         return columns[:by]
-    names = [by] if isinstance(by, str) else list(by)
+    names = [by] if isinstance(by, str | xr.DataArray) else list(by)
     known = {*columns, *(str(name) for name, one in ds.coords.items() if one.dims == (dim,))}
     for name in names:
+        if not isinstance(name, str):
+            raise TypeError(
+                f"columns to sort by are named, as 'FP', not given as {type(name).__name__}; "
+                ".assign it to the Dataset first"
+            )
         if name in ds.variables and name not in known:
             raise ValueError(
                 f"{name!r} has the dimensions {ds[name].dims}, but reflections are sorted by one "
