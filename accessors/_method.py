@@ -31,6 +31,9 @@ def _converted(df: pd.DataFrame, value: Any) -> Any:
     """Return an argument with DataFrames as Datasets, and Series like those of df as DataArrays."""
     if isinstance(value, pd.DataFrame):
         return frame.to_dataset(value)
+    if isinstance(value, pd.Series) and value.index.equals(df.index):
+        dim = "hkl" if df.attrs.get("merged", True) else "obs"
+        return xr.DataArray(value.to_numpy(), dims=dim, name=value.name, attrs=value.attrs)
     if isinstance(value, pd.Series):
         column = value.to_frame(value.name or "column")
         column.attrs = dict(df.attrs)

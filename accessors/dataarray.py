@@ -17,7 +17,7 @@ __all__ = ["DataArrayAccessor"]
 
 @xr.register_dataarray_accessor("xtal")
 class DataArrayAccessor(ReflectionAccessor[xr.DataArray]):
-    """Crystallography of one column of merged reflections, of a reciprocal grid or of a map."""
+    """Crystallography of one column of reflections, of a reciprocal grid or of a map."""
 
     amplitude_phase = method(values.amplitude_phase)
 

@@ -44,6 +44,7 @@ __all__ = ["DataFrameAccessor"]
 class DataFrameAccessor:
     """Crystallography of reflections in a DataFrame, with the methods of ``Dataset.xtal``.
 
+    Those that need a further dimension, such as ``stack_friedel``, are left to Datasets.
     Results are DataFrames, or Series with the index of the DataFrame; statistics are those of
     Datasets. Arguments may be DataFrames and Series, too.
     """

@@ -214,7 +214,17 @@ def test_missing_values_and_empty_groups(ds):
     ds["set"] = ds.nothing
     assert ds.xtal.mean("FP", by="set").shape == (0,)
     infinite = table(4, x=[1.0, np.inf, 2.0, 3.0]).chunk(obs=2)
-    assert float(infinite.xtal.mean("x")) == np.inf
+    assert float(infinite.xtal.mean("x")) == pytest.approx(2.0)
+    assert float(infinite.compute().xtal.r_factor("x", "x")) == 0
+
+
+def test_what_does_not_vary_has_no_correlation():
+    numbers = np.random.default_rng(0).normal(size=500)
+    for constant in (0.1, 1 / 3, 7.7, 1e12 / 7):
+        found = table(500, x=numbers, y=np.full(500, constant)).xtal.correlation("x", "y")
+        assert np.isnan(found.cc)
+    own = table(500, x=1e6 + numbers).xtal.correlation("x", "x").cc
+    assert 1 - 1e-12 < own <= 1
 
 
 def test_weights(ds):

@@ -241,11 +241,12 @@ def test_dataframe(example):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"fraction": 0}, "between 0 and 1"),
-        ({"fraction": 1}, "between 0 and 1"),
-        ({"fraction": float("nan")}, "between 0 and 1"),
+        ({"fraction": 0}, "at most 0.5"),
+        ({"fraction": 1}, "at most 0.5"),
+        ({"fraction": float("nan")}, "at most 0.5"),
         ({"n_sets": 1}, "n_sets is 1; there must be two"),
-        ({"fraction": 0.7}, "fraction 0.7 makes one set"),
+        ({"fraction": 0.7}, "at most 0.5"),
+        ({"fraction": 0.4}, "equal sets cannot have the fraction 0.4 each, only 1/2 = 0.5"),
         ({"method": "shells"}, "'random' or 'thin_shells'"),
         ({"fraction": 0.001}, "1000 sets cannot be made of 441 independent reflections"),
         ({"n_sets": 442}, "442 sets cannot be made"),
@@ -414,6 +415,16 @@ def test_stated_free_value(example):
         unknown = ds.chunk().xtal.free_flag()
     assert "free_value" not in unknown.attrs
     assert "call .compute() first" in unknown.attrs["free_value_reason"]
+
+
+def test_flags_made_of_flags_keep_no_convention(example):
+    ds = xr.open_dataset(example).load()
+    flag = ds.xtal.make_free_flags(fraction=0.1)
+    ds["FREE"] = (flag == 0).astype(int)  # the convention of Phenix, with the attributes of CCP4's
+    with pytest.raises(ValueError, match=r"'FREE' is 0 .* but 397 of 441 flags are that: arithme"):
+        ds.xtal.free_flag()
+    ds.FREE.attrs = {}
+    assert ds.xtal.free_flag().attrs["free_value"] == 1
 
 
 def test_what_to_do_where_the_values_do_not_tell(example):

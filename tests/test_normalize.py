@@ -282,7 +282,7 @@ def test_arguments_are_not_changed():
     ds = xrefl.tutorial.open("5wkd").load()
     before = ds.copy(deep=True)
     ds.xtal.normalize("FP", anisotropic=True)
-    ds.xtal.moments("FP", by="FREE")
+    ds.xtal.moments(ds.FP, by="FREE")
     assert ds.identical(before)
 
 
@@ -301,7 +301,7 @@ def test_columns_are_aligned_and_frames_do():
     np.testing.assert_allclose(ds.xtal.normalize(part, shells=shells), expected, rtol=1e-12)
     df = ds.xtal.to_dataframe()
     np.testing.assert_allclose(df.xtal.normalize("F"), ds.xtal.normalize("F"), rtol=1e-12)
-    assert df.xtal.moments("F").identical(ds.xtal.moments("F"))
+    assert df.xtal.moments(df.F).identical(ds.xtal.moments(ds.F))
 
 
 def test_moments_of_columns_with_more_dimensions():

@@ -15,7 +15,7 @@ from tests.structures import Structure, assert_same_columns, with_all_types
 from tests.test_algebra import CELL, miller, one_of_each
 from xrefl.crystal.op import Op
 from xrefl.crystal.spacegroup import SpaceGroup
-from xrefl.errors import CrystalError, DroppedWarning, MillerIndexError
+from xrefl.errors import CrystalError, CrystalWarning, DroppedWarning, MillerIndexError
 
 OPERATORS = {
     "P 21 21 21": ["k,l,h", "x+1/4,y,z-1/6", "z+1/3,x,y"],
@@ -46,6 +46,7 @@ def test_the_example_of_the_reference():
     xr.testing.assert_equal(found.xtal.reindex("l,h,k"), ds)
 
 
+@pytest.mark.filterwarnings("ignore:.*hand of the axes")
 @pytest.mark.parametrize(
     ("name", "op"), [(name, op) for name, ops in OPERATORS.items() for op in ops]
 )
@@ -98,6 +99,14 @@ def test_refuses_what_is_no_change_of_basis():
     index = xrefl.HKLIndex.from_miller([1], [0], [0], cell=CELL, spacegroup="P 1")
     with pytest.raises(MillerIndexError, match="no reflection has whole indices"):
         xr.Dataset({}, index.coordinates()).xtal.reindex("h/2,k,l")
+
+
+def test_the_hand_of_the_axes():
+    ds = xrefl.tutorial.open("5wkd").xtal.assign_crystal(spacegroup="P 1")
+    with pytest.warns(CrystalWarning, match="k,h,l changes the hand .* -k,-h,-l has the same axes"):
+        found = ds.xtal.reindex("k,h,l")
+    assert (miller(found) == miller(ds)[:, [1, 0, 2]]).all()
+    ds.xtal.assign_crystal(spacegroup="P -1").xtal.reindex("k,h,l")  # its own mirror image
 
 
 def test_a_larger_cell_has_a_group_of_its_own():

@@ -6,9 +6,14 @@ remedy. Classes also derive from the built-in error that Python users would catc
 
 from __future__ import annotations
 
+import sys
+import warnings
+from pathlib import Path
+
 __all__ = [
     "CrystalError",
     "CrystalMismatchError",
+    "CrystalWarning",
     "DroppedWarning",
     "FormatError",
     "FormatWarning",
@@ -16,7 +21,11 @@ __all__ = [
     "MissingColumnError",
     "NotMergedError",
     "XreflError",
+    "warn_caller",
 ]
+
+# The accessors may have another folder, to which the package links.
+_FOLDERS = tuple(str(Path(__file__).parent / name) for name in ("", "../accessors"))
 
 
 class XreflError(Exception):
@@ -56,3 +65,15 @@ class FormatWarning(UserWarning):
 
 class DroppedWarning(UserWarning):
     """Reflections were left out; the message says how many, and why."""
+
+
+class CrystalWarning(UserWarning):
+    """A change of the crystal that may not be what was meant; the message says why."""
+
+
+def warn_caller(message: str, category: type[Warning]) -> None:
+    """Warn, and point to the line outside of xrefl that has led here."""
+    frame, level = sys._getframe(1), 2
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(_FOLDERS):
+        frame, level = frame.f_back, level + 1
+    warnings.warn(message, category, stacklevel=level)

@@ -268,18 +268,37 @@ def conditions(spacegroup: SpaceGroup, convention: str = "ccp4") -> NDArray[np.i
             f"convention {convention!r} of the asymmetric unit is not known: "
             f"use one of {', '.join(map(repr, _UNITS))}"
         )
-    texts = _UNITS[convention][_laue_class(spacegroup)].split(";")
+    setting = spacegroup if spacegroup.is_tabulated else _with_same_rotations(spacegroup)
+    texts = _UNITS[convention][_laue_class(setting)].split(";")
     reference = np.zeros((len(texts), 3, 3), dtype=np.int64)
     for i, text in enumerate(texts):
         for j, form in enumerate(text.split()):
             for sign, letter in re.findall("([-+]?)([hkl])", form):
                 reference[i, j, "hkl".index(letter)] = -1 if sign == "-" else 1
     # x' = P x for coordinates, so h' = h P^-1 for indices
-    back = np.array(spacegroup.to_reference.inverse().rotation, dtype=np.int64)
+    back = np.array(setting.to_reference.inverse().rotation, dtype=np.int64)
     forms: NDArray[np.int64] = np.einsum("ij,clj->cli", back, reference)
     forms //= np.maximum(np.gcd.reduce(forms, axis=2, keepdims=True), 1)
     forms.setflags(write=False)
     return forms
+
+
+def _with_same_rotations(spacegroup: SpaceGroup) -> SpaceGroup:
+    """Return a tabulated setting on the same axes: with the same rotations, or -1 times these.
+
+    The unit depends on nothing else, so a shifted origin or another centring is no obstacle.
+    """
+    from xrefl.crystal._settings import settings
+
+    def laue_group(ops: Sequence[Op]) -> frozenset[object]:
+        rotations = np.array([op.rotation for op in ops])
+        return frozenset(map(bytes, np.concatenate([rotations, -rotations])))
+
+    wanted = laue_group(spacegroup.primitive_operations)
+    for setting in settings():
+        if laue_group(setting.group.primitive) == wanted:
+            return type(spacegroup)(setting.name)
+    return spacegroup  # has no reference setting, and says so
 
 
 def _laue_class(spacegroup: SpaceGroup) -> str:

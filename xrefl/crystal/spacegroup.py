@@ -261,7 +261,8 @@ class SpaceGroup:
         if self._setting is None:
             raise CrystalError(
                 f"the reference setting of space group '{self.name}' is not known, as this setting "
-                "is not tabulated; bring it to a tabulated one with change_basis() first"
+                "is not tabulated; bring it to a tabulated one first: .change_basis() of a group, "
+                ".xtal.reindex() of reflections"
             )
         return Op(self._setting.to_reference)
 

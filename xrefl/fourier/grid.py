@@ -19,12 +19,10 @@ from xrefl.fourier._lazy import whole
 from xrefl.fourier.layout import new_grid
 from xrefl.fourier.size import Size, as_size, fits_into, grid_size
 from xrefl.fourier.transform import zeros
-from xrefl.hkl.asu import into_unit
 from xrefl.hkl.crystal import crystal, merged_index, space_group
 from xrefl.hkl.expand import distinct_operations
 from xrefl.hkl.find import column
-from xrefl.hkl.index import HKLIndex
-from xrefl.hkl.rebuild import require_inequivalent
+from xrefl.hkl.rebuild import require_no_equivalents
 from xrefl.hkl.values import structure_factor
 
 if TYPE_CHECKING:
@@ -154,9 +152,7 @@ def placement(
     """Find out where reflections go on a grid; see `to_grid`."""
     index = merged_index(ds)
     cell, group = crystal(ds)
-    if not group.in_asu(index.miller).all():
-        unit = into_unit(index.miller, group, phases=False)
-        require_inequivalent(HKLIndex.from_moved(unit.moved, cell=None, spacegroup=None), index)
+    require_no_equivalents(index, group)
     if size is None:
         points = grid_size(ds, min_size=min_size, sample_rate=sample_rate)
     else:

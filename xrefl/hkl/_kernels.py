@@ -87,30 +87,20 @@ def take(start: int, stop: int, values: Any, rows: Any, out: Any) -> None:
 
 
 @kernel
-def radix_sort(words: Any, scratch: Any, first: Any, last: Any) -> None:
-    """Sort unsigned integers by their bits from first to last, equal ones in their order.
+def radix_pass(words: Any, low: Any, place: Any, target: Any) -> None:
+    """Sort unsigned integers by the eleven bits from ``low`` on, equal ones in their order.
 
-    From the lowest digit of 11 bits to the highest, each time to ``scratch`` and back; digits
-    that are the same everywhere are left out.
+    ``place`` is room for 2049 numbers, all zero.
     """
-    source, target = words, scratch
-    for low in range(first, last, 11):
-        shift = np.uint64(low)
-        mask = np.uint64((1 << min(11, last - low)) - 1)
-        place = np.zeros(2049, np.int64)
-        for word in source:
-            place[np.int64((word >> shift) & mask) + 1] += 1
-        if place.max() == source.size:
-            continue
-        for digit in range(2048):
-            place[digit + 1] += place[digit]
-        for word in source:
-            bucket = np.int64((word >> shift) & mask)
-            target[place[bucket]] = word
-            place[bucket] += 1
-        source, target = target, source
-    if source is not words:
-        words[:] = source
+    shift, mask = np.uint64(low), np.uint64(2047)
+    for i in range(words.size):
+        place[np.int64((words[i] >> shift) & mask) + 1] += 1
+    for digit in range(2048):
+        place[digit + 1] += place[digit]
+    for i in range(words.size):
+        bucket = np.int64((words[i] >> shift) & mask)
+        target[place[bucket]] = words[i]
+        place[bucket] += 1
 
 
 @kernel

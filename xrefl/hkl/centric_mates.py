@@ -56,4 +56,9 @@ def with_both_mates(ds: xr.Dataset, group: SpaceGroup) -> xr.Dataset:
         other_half = at_mate[name].isel({FRIEDEL: slice(None, None, -1)}).drop_vars(FRIEDEL)
         half = bare[name].drop_vars(FRIEDEL)
         filled[name] = half.where(half.notnull() | ~single, other_half)
-    return ds.assign({name: (one.dims, one.data, ds[name].attrs) for name, one in filled.items()})
+    return ds.assign(
+        {
+            name: xr.Variable(one.dims, one.data, ds[name].attrs, ds[name].encoding)
+            for name, one in filled.items()
+        }
+    )

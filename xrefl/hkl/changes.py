@@ -18,16 +18,18 @@ from numpy.typing import NDArray
 
 from xrefl._memory import empty
 from xrefl._parallel import in_slices, over_rows
-from xrefl.errors import FormatError
+from xrefl.errors import DroppedWarning, FormatError, warn_caller
 from xrefl.hkl.friedel import FRIEDEL, friedel_pairs, plus_first
 
-__all__ = ["Changes", "changed_columns", "has_phases"]
+__all__ = ["Changes", "changed_columns", "depends_on_indices", "has_phases", "with_partners"]
 
 # Fewer reflections than this take less time than the threads would save.
 _MIN_ROWS = 200_000
 _PHASOR = np.exp(2j * np.pi * np.arange(24) / 24)
 _PHASOR[6::12].real = 0.0  # a quarter turn leaves no rest
 _PHASOR[::12].imag = 0.0
+# Types of columns that hold one of two mates.
+_HALVES = frozenset("GKLM")
 # Columns of CIF files that hold the real and the imaginary part of a structure factor.
 _PARTS = (
     ("A_meas", "B_meas"),
@@ -55,10 +57,27 @@ class Changes(NamedTuple):
     shift: xr.Variable
     mate: xr.Variable
 
+    def inverse(self) -> Changes:
+        """Return the way back: φ = s φ' - δ where φ' = s (φ + δ)."""
+        turned = xr.apply_ufunc(
+            _turned_back, self.shift, self.mate, dask="parallelized", output_dtypes=[np.int8]
+        )
+        return Changes(turned, self.mate)
+
 
 def has_phases(ds: xr.Dataset) -> bool:
     """Tell whether any column depends on shifts of the phase."""
+    ds = _with_columns(ds)
     return any(_is_phase(column) for column in ds.data_vars.values()) or any(_turning_pairs(ds))
+
+
+def depends_on_indices(ds: xr.Dataset) -> bool:
+    """Tell whether any column changes when reflections are given equivalent indices."""
+    columns = _with_columns(ds).data_vars.values()
+    kinds = {column.attrs.get("mtz_type") for column in columns}
+    return bool(
+        has_phases(ds) or friedel_pairs(ds) or FRIEDEL in ds.dims or kinds & {"D", *_HALVES}
+    )
 
 
 def changed_columns(ds: xr.Dataset, changes: Changes, dim: str) -> dict[Hashable, xr.Variable]:
@@ -66,7 +85,9 @@ def changed_columns(ds: xr.Dataset, changes: Changes, dim: str) -> dict[Hashable
 
     Columns are known by ``attrs["mtz_type"]``: P (phases), A (Hendrickson-Lattman coefficients,
     four together), D (anomalous differences), G, K, L, M and E with labels of Friedel mates; by
-    the dimension ``friedel``; and complex columns by their dtype. All others stay.
+    the dimension ``friedel``; and complex columns by their dtype. All others stay. Where, in
+    merged data, a column of one mate (G, K, L, M) has no partner, the values of reflections that
+    become their mates are not known: they are missing afterwards, with a `DroppedWarning`.
 
     Raises
     ------
@@ -74,6 +95,7 @@ def changed_columns(ds: xr.Dataset, changes: Changes, dim: str) -> dict[Hashable
         The number of columns of type A cannot be divided by four.
     """
     result: dict[Hashable, xr.Variable] = {}
+    ds = _with_columns(ds)
     pairs = friedel_pairs(ds)
     for name, column in ds.data_vars.items():
         rule: Rule | None = _phases if column.attrs.get("mtz_type") == "P" else None
@@ -86,6 +108,11 @@ def changed_columns(ds: xr.Dataset, changes: Changes, dim: str) -> dict[Hashable
     for pair, harmonic in _turning_pairs(ds):
         rule = functools.partial(_turned, harmonic=harmonic)
         result |= dict(zip(pair, _apply(ds, pair, rule, changes, pairs), strict=True))
+    for name in _lone_halves(ds, pairs) if dim == "hkl" else ():
+        half = ds.variables[name]
+        kind = half.dtype if half.dtype.kind == "f" else np.dtype(float)
+        result[name] = _elementwise(_dropped, (half, changes.mate), [kind])[0]
+        _warn_of_dropped(name, changes.mate)
     for pair in pairs:
         plus, minus = (result.get(name, ds.variables[name]) for name in pair)
         types = [plus.dtype, minus.dtype]
@@ -100,6 +127,46 @@ def changed_columns(ds: xr.Dataset, changes: Changes, dim: str) -> dict[Hashable
     return {name: _with_attrs(variable, ds.variables[name]) for name, variable in result.items()}
 
 
+def with_partners(ds: xr.Dataset, labels: Sequence[str]) -> list[Hashable]:
+    """Return columns with those that change together with them."""
+    groups: list[Sequence[Hashable]] = list(friedel_pairs(ds))
+    groups += [(real, imaginary) for real, imaginary in _PARTS if real in ds and imaginary in ds]
+    coefficients = [n for n, column in ds.data_vars.items() if column.attrs.get("mtz_type") == "A"]
+    groups += list(_fours(coefficients))
+    wanted = {*labels, *(name for group in groups if {*group} & {*labels} for name in group)}
+    wanted |= {name for group in groups if {*group} & wanted for name in group}
+    return [name for name in ds.data_vars if name in wanted]
+
+
+def _with_columns(ds: xr.Dataset) -> xr.Dataset:
+    """Return the Dataset with columns that have become coordinates among its variables."""
+    columns = [
+        name
+        for name, one in ds.coords.items()
+        if name not in ds.xindexes and (one.dtype.kind == "c" or one.attrs.get("mtz_type"))
+    ]
+    return ds.reset_coords(columns) if columns else ds
+
+
+def _lone_halves(ds: xr.Dataset, pairs: Sequence[tuple[Hashable, Hashable]]) -> Iterator[Hashable]:
+    paired = {name for pair in pairs for name in pair}
+    for name, column in ds.data_vars.items():
+        half = column.attrs.get("mtz_type", "") in _HALVES and FRIEDEL not in column.dims
+        if half and name not in paired and "hkl" in column.dims:
+            yield name
+
+
+def _warn_of_dropped(name: Hashable, mate: xr.Variable) -> None:
+    if mate.chunks is None and not mate.any():
+        return
+    count = "" if mate.chunks is not None else f" of {int(mate.sum()):,} reflections"
+    warn_caller(
+        f"the values{count} in {name!r} are missing now: they belong to the Friedel mates of the "
+        "new indices, and there is no column of these; keep F(+) and F(-) together",
+        DroppedWarning,
+    )
+
+
 def _is_phase(column: xr.DataArray) -> bool:
     return column.attrs.get("mtz_type") == "P" or column.dtype.kind == "c"
 
@@ -108,22 +175,37 @@ def _turning_pairs(ds: xr.Dataset) -> Iterator[tuple[tuple[Hashable, Hashable], 
     """Yield pairs of columns that turn like a complex number, and by which multiple of the phase.
 
     The coefficients of exp(A cos φ + B sin φ + C cos 2φ + D sin 2φ) (Hendrickson & Lattman 1970,
-    Acta Cryst. B26, 136) turn with φ: A + iB by the shift, C + iD by twice the shift.
+    Acta Cryst. B26, 136) turn with φ: A + iB by the shift, C + iD by twice the shift. They are
+    told apart by the letter in their labels; where labels are not alike, by the order of columns.
     """
     names = [name for name, column in ds.data_vars.items() if column.attrs.get("mtz_type") == "A"]
-    if len(names) % 4:
+    left_over = len(names) % 4
+    if left_over and "hkl" in ds.dims:
         raise FormatError(
             f"Hendrickson-Lattman coefficients go by fours, but there are {len(names)} columns of "
             f"type A: {', '.join(map(str, names))}; drop those that are not complete, or give "
             "them another attrs['mtz_type']"
         )
-    for first in range(0, len(names), 4):
-        a, b, c, d = names[first : first + 4]
+    for a, b, c, d in _fours(names[: len(names) - left_over]):
         yield (a, b), 1
         yield (c, d), 2
     for real, imaginary in _PARTS:
         if {real, imaginary} <= set(ds.data_vars) and "cif_tag" in ds[real].attrs:
             yield (real, imaginary), 1
+
+
+def _fours(names: Sequence[Hashable]) -> Iterator[Sequence[Hashable]]:
+    """Yield A, B, C and D by the letter in which labels differ, or else in their order."""
+    left = list(names)
+    while left:
+        four: Sequence[Hashable] = left[:4]
+        label = str(left[0])
+        for place, letter in enumerate(label):
+            alike = [label[:place] + other + label[place + 1 :] for other in "ABCD"]
+            if letter in "ABCD" and set(alike) <= set(left):
+                four = alike
+        yield four
+        left = [name for name in left if name not in four]
 
 
 def _apply(
@@ -147,7 +229,8 @@ def _apply(
         sign = xr.Variable((), np.int8(1 if is_plus else -1))
     if sign is not None:
         shift, mate = (shift * sign) % 24, xr.zeros_like(mate)
-    return _elementwise(rule, (*columns, shift, mate), [column.dtype for column in columns])
+    dtypes = [one.dtype if one.dtype.kind in "fc" else np.dtype(float) for one in columns]
+    return _elementwise(rule, (*columns, shift, mate), dtypes)
 
 
 def _elementwise(
@@ -172,7 +255,8 @@ def _phases(
     from xrefl.hkl import _kernels
 
     arrays = np.broadcast_arrays(phi, shift, mate)
-    out = empty(arrays[0].size, phi.dtype).reshape(arrays[0].shape)
+    dtype = phi.dtype if phi.dtype.kind == "f" else np.dtype(float)
+    out = empty(arrays[0].size, dtype).reshape(arrays[0].shape)
     flat = [np.ascontiguousarray(array).reshape(-1) for array in arrays]
     for array in flat:  # of one type for the kernel
         array.setflags(write=False)
@@ -198,9 +282,16 @@ def _turned(
     harmonic: int,
 ) -> tuple[NDArray[Any], NDArray[Any]]:
     phasor = _PHASOR[np.arange(24) * harmonic % 24]
+    x, y = (one if one.dtype.kind == "f" else one.astype(np.float64) for one in (x, y))
     cos, sin = phasor.real.astype(x.dtype)[shift], phasor.imag.astype(x.dtype)[shift]
     turned = x * sin + y * cos
     return x * cos - y * sin, np.where(mate, -turned, turned)
+
+
+@in_slices
+def _dropped(x: NDArray[Any], mate: NDArray[np.bool_]) -> tuple[NDArray[Any]]:
+    x = x if x.dtype.kind == "f" else x.astype(np.float64)
+    return (np.where(mate, x.dtype.type(np.nan), x),)
 
 
 @in_slices
@@ -216,10 +307,15 @@ def _chosen(one: NDArray[Any], other: NDArray[Any], mate: NDArray[np.bool_]) -> 
 def _swapped(
     plus: NDArray[Any], minus: NDArray[Any], mate: NDArray[np.bool_]
 ) -> tuple[NDArray[Any], NDArray[Any]]:
-    return np.where(mate, minus, plus), np.where(mate, plus, minus)
+    new_plus, new_minus = np.where(mate, minus, plus), np.where(mate, plus, minus)
+    return new_plus.astype(plus.dtype, copy=False), new_minus.astype(minus.dtype, copy=False)
 
 
 def _with_attrs(variable: xr.Variable, old: xr.Variable) -> xr.Variable:
     variable = variable.transpose(*old.dims)
     variable.attrs, variable.encoding = dict(old.attrs), dict(old.encoding)
     return variable
+
+
+def _turned_back(shift: NDArray[np.int8], mate: NDArray[np.bool_]) -> NDArray[np.int8]:
+    return np.where(mate, shift, -shift) % np.int8(24)

@@ -183,11 +183,11 @@ def assign_crystal(
         new_group = SpaceGroup(_agreed_spacegroup(obj.attrs.get("spacegroup"), old))
 
     result = obj.copy()
-    if isinstance(result, xr.Dataset):
+    if isinstance(result, xr.Dataset) or dim == "obs":  # else the index has it
         result.attrs["cell"] = list(new_cell.parameters)
         result.attrs["spacegroup"] = new_group.name
-        if "symmetry_operations" in result.attrs:
-            _relist_operations(result, new_group)
+    if isinstance(result, xr.Dataset) and "symmetry_operations" in result.attrs:
+        _relist_operations(result, new_group)
     if dim == "hkl":
         result = _with_index(result, new_cell, new_group)
     if cell is not None and "dataset_cell" in result.coords:

@@ -12,13 +12,12 @@ from xrefl.crystal.op import Op
 from xrefl.crystal.reflections import centric
 from xrefl.crystal.spacegroup import SpaceGroup
 from xrefl.errors import NotMergedError
-from xrefl.hkl.asu import into_unit
 from xrefl.hkl.centric_mates import with_both_mates
 from xrefl.hkl.changes import Changes, changed_columns, has_phases
 from xrefl.hkl.crystal import is_merged, merged_index, space_group
 from xrefl.hkl.index import HKLIndex
 from xrefl.hkl.packing import pack
-from xrefl.hkl.rebuild import rebuilt, require_inequivalent, with_history
+from xrefl.hkl.rebuild import called, rebuilt, require_no_equivalents, with_history
 from xrefl.hkl.rows import take_rows
 
 __all__ = ["expand_to_p1"]
@@ -66,9 +65,7 @@ def expand_to_p1(ds: xr.Dataset) -> xr.Dataset:
     group = space_group(ds)
     old = merged_index(ds)
     operations = distinct_operations(group)
-    if not group.in_asu(old.miller).all():
-        unit = into_unit(old.miller, group, phases=False)
-        require_inequivalent(HKLIndex.from_moved(unit.moved, cell=None, spacegroup=None), old)
+    require_no_equivalents(old, group)
     pieces = _rows_of_copies(old, operations)
     number = np.repeat(
         np.arange(1, 2 * len(operations), 2, dtype=np.int32), [len(rows) for rows in pieces]
@@ -90,7 +87,7 @@ def expand_to_p1(ds: xr.Dataset) -> xr.Dataset:
         result = result.assign(changed_columns(result, changes, "hkl"))
     result.attrs["spacegroup"] = "P 1"
     result.attrs.pop("symmetry_operations", None)
-    return with_history(result, f"expanded from {group.name} to P 1")
+    return with_history(result, f"expanded from {called(group)} to P 1")
 
 
 def distinct_operations(group: SpaceGroup) -> list[Op]:

@@ -81,6 +81,11 @@ def extend_free_flags(
     >>> int((low.FREE == 0).sum()), int((flag == 0).sum()), flag.attrs["free_value"]
     (18, 24, 0)
     """
+    if not isinstance(reference, xr.Dataset | xr.DataArray):
+        raise TypeError(
+            f"the reference is a Dataset with flags, or a DataArray of flags, not "
+            f"{type(reference).__name__}: open a file with xrefl.open_reflections"
+        )
     bits = bit_generator(seed)
     hkl = merged_indices(ds)
     cell, spacegroup = crystal(ds)

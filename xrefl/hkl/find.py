@@ -7,7 +7,7 @@ import xarray as xr
 
 from xrefl.errors import FormatError, MissingColumnError
 
-__all__ = ["column", "columns", "free_flag", "with_convention"]
+__all__ = ["column", "columns", "free_flag", "require_sigma", "with_convention"]
 
 # Labels that CCP4, Phenix, SHELX and SF-mmCIF converters give the flags of the free set.
 _FREE_FLAG_LABELS = (
@@ -19,7 +19,13 @@ _FREE_FLAG_LABELS = (
     "RFREEFLAGS",
     "PDBXRFREEFLAG",
 )
+_SIGMAS = "QLM"
 _UNKNOWN = "cannot be told"
+_SAID = "attrs['free_value'] says so"
+# Of flags that were looked at, or made, when the reason was written.
+_OWN_REASONS = ("flags were made so", "smaller set is the free one", "0 is the free set")
+# So many reflections with more free ones than others are no accident.
+_MANY = 100
 _REMEDY = "set attrs['free_value'] of the column"
 
 
@@ -32,7 +38,14 @@ def column(ds: xr.Dataset, label: str) -> xr.DataArray:
         There is no such column.
     FormatError
         It is not of numbers.
+    TypeError
+        The label is no text.
     """
+    if not isinstance(label, str):
+        raise TypeError(
+            f"a column is named here, as 'FP', not given as {type(label).__name__}; .assign it "
+            "to the Dataset first"
+        )
     if label not in ds.data_vars:
         raise MissingColumnError(
             f"no column {label!r}; the columns are {', '.join(map(str, ds.data_vars))}"
@@ -40,6 +53,18 @@ def column(ds: xr.Dataset, label: str) -> xr.DataArray:
     if ds[label].dtype.kind not in "fiubc":
         raise FormatError(f"column {label!r} is of {ds[label].dtype}, not of numbers")
     return ds[label]
+
+
+def require_sigma(value: xr.DataArray, sigma: xr.DataArray) -> None:
+    """Raise FormatError where MTZ types tell that value and standard deviation are not those."""
+    for one, is_sigma in ((value, False), (sigma, True)):
+        kind = one.attrs.get("mtz_type", "")
+        if kind and kind not in "IR" and (kind in _SIGMAS) != is_sigma:
+            what = "standard deviations" if is_sigma else "values"
+            raise FormatError(
+                f"{one.name!r} is not a column of {what}: its mtz_type is {kind!r}; are the two "
+                "columns in the right order?"
+            )
 
 
 def columns(ds: xr.Dataset, *, type: str) -> list[str]:
@@ -113,13 +138,27 @@ def with_convention(flag: xr.DataArray) -> xr.DataArray:
     """Return flags with ``free_value``, if it is known, and ``free_value_reason`` in attrs."""
     if "free_value" in flag.attrs:
         reason = str(flag.attrs.get("free_value_reason", _UNKNOWN))
+        _refuse_stale(flag, reason)
         if reason.startswith(_UNKNOWN):  # told since, on the advice of that reason
-            reason = "attrs['free_value'] says so"
+            reason = _SAID
         return flag.assign_attrs(free_value_reason=reason)
     if flag.chunks is not None:
         reason = f"{_UNKNOWN} before flags are loaded: call .compute() first, or {_REMEDY}"
         return flag.assign_attrs(free_value_reason=reason)
     return flag.assign_attrs(_convention(flag))
+
+
+def _refuse_stale(flag: xr.DataArray, reason: str) -> None:
+    """Raise ValueError if attributes are those of flags that these were calculated from."""
+    if flag.chunks is not None or not any(own in reason for own in _OWN_REASONS):
+        return
+    free = int(np.count_nonzero(flag.values == flag.attrs["free_value"]))
+    if flag.size >= _MANY and free > flag.size / 2:
+        raise ValueError(
+            f"attrs['free_value'] of {flag.name!r} is {flag.attrs['free_value']} ({reason}), but "
+            f"{free} of {flag.size} flags are that: arithmetic keeps attributes. Delete both "
+            "attributes, or set attrs['free_value'] and delete attrs['free_value_reason']"
+        )
 
 
 def _convention(flag: xr.DataArray) -> dict[str, int | str]:

@@ -12,7 +12,7 @@ import xarray as xr
 
 from xrefl.crystal.cell import UnitCell
 from xrefl.crystal.spacegroup import SpaceGroup
-from xrefl.errors import CrystalError, MissingColumnError
+from xrefl.errors import CrystalError, DroppedWarning, MissingColumnError, warn_caller
 from xrefl.hkl.crystal import Crystal, reflection_dim
 from xrefl.hkl.datasets import DatasetInfo, dataset_coords, datasets_of
 from xrefl.hkl.index import HKLIndex
@@ -36,7 +36,7 @@ def to_dataframe(ds: xr.Dataset) -> pd.DataFrame:
         Columns keep their dtype. ``attrs`` has those of the Dataset, and under ``columns`` those
         of each column and index, under ``merged`` whether reflections are merged, and under
         ``datasets`` what the Dataset has along ``dataset_id``. Batch headers have no place in a
-        DataFrame and stay behind.
+        DataFrame and stay behind, as do variables of further dimensions, with a `DroppedWarning`.
 
     Examples
     --------
@@ -49,6 +49,12 @@ def to_dataframe(ds: xr.Dataset) -> pd.DataFrame:
     """
     dim = reflection_dim(ds)
     columns = {name: column for name, column in ds.data_vars.items() if column.dims == (dim,)}
+    if further := [str(name) for name in ds.data_vars if name not in columns]:
+        warn_caller(
+            f"left out of the DataFrame: {', '.join(further)}, of other dimensions than {dim!r}; "
+            "Friedel pairs become columns with .xtal.unstack_friedel() first, others by .sel",
+            DroppedWarning,
+        )
     loaded = ds[list(columns)].compute()
     index = pd.MultiIndex.from_arrays([loaded[name].values for name in "hkl"], names=_LEVELS)
     df = pd.DataFrame({name: loaded[name].values for name in columns}, index=index)

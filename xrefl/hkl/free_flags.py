@@ -20,6 +20,8 @@ from xrefl.hkl.crystal import crystal
 
 __all__ = ["bit_generator", "flag_column", "make_free_flags", "permutation"]
 
+# How far a set may be from the fraction asked for, as part of it.
+_NEAR = 0.1
 _METHODS = ("random", "thin_shells")
 # Slices of resolution that make up a set, and reflections in a slice.
 _SLICES = 20
@@ -75,8 +77,8 @@ def make_free_flags(
     MillerIndexError
         There are no reflections, or fewer classes than sets.
     ValueError
-        The fraction is not between 0 and 1, there are fewer than two sets, or there is no such
-        method.
+        The fraction is not between 0 and 0.5, or not that of one of several equal sets where
+        ``n_sets`` is not given; there are fewer than two sets; there is no such method.
 
     Examples
     --------
@@ -88,14 +90,19 @@ def make_free_flags(
     >>> flag.attrs["free_value"], flag.attrs["free_value_reason"]
     (0, 'flags were made so: 0 is the free set')
     """
-    if not 0 < fraction < 1:
+    if not 0 < fraction <= 0.5:
         raise ValueError(
             f"fraction is {fraction!r}; it is the part of the reflections in the free set, "
-            "between 0 and 1, 0.05 for instance"
+            "at most 0.5, 0.05 for instance"
         )
     if method not in _METHODS:
         raise ValueError(f"method is {method!r}; it must be 'random' or 'thin_shells'")
     count = round(1 / fraction) if n_sets is None else n_sets
+    if n_sets is None and abs(count * fraction - 1) > _NEAR:
+        raise ValueError(
+            f"equal sets cannot have the fraction {fraction} each, only 1/{count} = "
+            f"{1 / count:.3g}; give n_sets=2 for flags of free and work, or another fraction"
+        )
     if count < 2:
         found = f"fraction {fraction} makes one set" if n_sets is None else f"n_sets is {n_sets}"
         raise ValueError(f"{found}; there must be two sets or more: n_sets=2, for instance")

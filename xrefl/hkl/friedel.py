@@ -7,8 +7,9 @@ from collections.abc import Hashable
 import numpy as np
 import xarray as xr
 
-from xrefl.errors import MillerIndexError, MissingColumnError, NotMergedError
+from xrefl.errors import MillerIndexError, MissingColumnError, NotMergedError, XreflError
 from xrefl.hkl.crystal import is_merged
+from xrefl.hkl.rebuild import with_history
 from xrefl.hkl.reflections import centric
 
 __all__ = [
@@ -99,7 +100,8 @@ def stack_friedel(ds: xr.Dataset) -> xr.Dataset:
     -------
     Dataset
         Variables of mates have the dimensions (hkl, friedel); types G, L, K and M become F, Q, J
-        and Q. The labels of the columns are kept in attrs, for `unstack_friedel`.
+        and Q. Attributes are those that both columns share; labels are kept among them, for
+        `unstack_friedel`.
 
     Raises
     ------
@@ -107,7 +109,7 @@ def stack_friedel(ds: xr.Dataset) -> xr.Dataset:
         There are no paired columns.
     NotMergedError
         These are observations.
-    MillerIndexError
+    XreflError
         A name such as F_anom is taken.
 
     Examples
@@ -133,22 +135,27 @@ def stack_friedel(ds: xr.Dataset) -> xr.Dataset:
     for plus, minus in pairs:
         name = _stacked_name(str(plus))
         if name in ds.variables or name in stacked:
-            raise MillerIndexError(
+            raise XreflError(
                 f"the columns {plus} and {minus} would become {name!r}, but there is such a "
                 "variable; rename it first"
             )
         first, second = ds[plus].drop_attrs(deep=False), ds[minus].drop_attrs(deep=False)
-        halves = [first.where(~single | first.notnull(), second), second.where(~single)]
-        attrs = {**ds[plus].attrs, "friedel_labels": [str(plus), str(minus)]}
+        missing = "" if second.dtype.kind == "U" else np.nan
+        present = first != missing if second.dtype.kind == "U" else first.notnull()
+        halves = [first.where(~single | present, second), second.where(~single, missing)]
+        shared = {k: v for k, v in ds[plus].attrs.items() if ds[minus].attrs.get(k) == v}
+        attrs = {**shared, "friedel_labels": [str(plus), str(minus)]}
         if "mtz_type" in attrs:
             attrs["friedel_type"] = attrs["mtz_type"]
             attrs["mtz_type"] = _STACKED_TYPES.get(attrs["mtz_type"], attrs["mtz_type"])
-        stacked[name] = xr.concat(halves, FRIEDEL).transpose("hkl", FRIEDEL).assign_attrs(attrs)
+        stacked[name] = (
+            xr.concat(halves, FRIEDEL).transpose(..., "hkl", FRIEDEL).assign_attrs(attrs)
+        )
         names |= {plus: name, minus: name}
     coordinate = {FRIEDEL: np.array(["+", "-"])}
     result = ds.drop_vars(list(names)).assign(stacked).assign_coords(coordinate)
     order = dict.fromkeys(names.get(name, name) for name in ds.data_vars)
-    return result[list(order)]
+    return with_history(result[list(order)], "Friedel pairs stacked along a dimension")
 
 
 def unstack_friedel(ds: xr.Dataset) -> xr.Dataset:
@@ -167,7 +174,9 @@ def unstack_friedel(ds: xr.Dataset) -> xr.Dataset:
     NotMergedError
         These are observations.
     MillerIndexError
-        The dimension does not have both halves, or a label is taken.
+        The dimension does not have both halves.
+    XreflError
+        A label is taken.
 
     Examples
     --------
@@ -198,14 +207,15 @@ def unstack_friedel(ds: xr.Dataset) -> xr.Dataset:
         kind = attrs.pop("friedel_type", None) or _mate_type(str(name), attrs.get("mtz_type"))
         for label, sign in zip(labels, "+-", strict=True):
             if label in rest.variables or label in columns:
-                raise MillerIndexError(
+                raise XreflError(
                     f"{name!r} would become the columns {labels[0]} and {labels[1]}, but there "
                     f"is {label} already; rename or drop it first"
                 )
             half = column.sel({FRIEDEL: sign}, drop=True)
             half.attrs = attrs | ({"mtz_type": kind} if kind else {})
             columns[label] = half
-    return rest.drop_vars(list(rest.data_vars)).assign(columns)
+    result = rest.drop_vars(list(rest.data_vars)).assign(columns)
+    return with_history(result, "Friedel pairs unstacked to columns")
 
 
 def _require_merged(ds: xr.Dataset) -> None:

@@ -18,21 +18,26 @@ from numpy.typing import NDArray
 from xrefl._parallel import over_rows
 from xrefl.crystal.op import Op
 from xrefl.errors import MillerIndexError, MissingColumnError, NotMergedError
+from xrefl.hkl.changes import Changes, changed_columns, depends_on_indices
 from xrefl.hkl.crystal import crystal, is_merged
+from xrefl.hkl.unit import observed_in_unit
 
 __all__ = [
     "counted_operations",
     "kind_of_indices",
     "misym_label",
+    "original_operations",
     "to_asu_hkl",
     "to_original_hkl",
-    "whole_misym",
     "with_indices",
+    "with_misym",
 ]
 
 
 def to_original_hkl(ds: xr.Dataset) -> xr.Dataset:
     """Return unmerged observations under the Miller indices they were measured with.
+
+    Phases, and whatever else depends on the indices, change with them (see `to_asu`).
 
     Parameters
     ----------
@@ -72,7 +77,7 @@ def to_original_hkl(ds: xr.Dataset) -> xr.Dataset:
     def original(h: Any, k: Any, l: Any, misym: Any) -> tuple[NDArray[np.int32], ...]:
         from xrefl.hkl import _kernels
 
-        misym = whole_misym(misym)
+        misym = _whole(misym)
         out = np.empty((3, len(h)), np.int32)
         bad = np.array([len(h)])
         over_rows(_kernels.original_indices, len(h), (h, k, l), misym, inverses, out, bad)
@@ -84,15 +89,18 @@ def to_original_hkl(ds: xr.Dataset) -> xr.Dataset:
             )
         return tuple(out)
 
-    h, k, l = xr.apply_ufunc(
+    hkl = xr.apply_ufunc(
         original,
-        *(ds[name] for name in ("h", "k", "l", misym_label(ds))),
+        *(ds.variables[name] for name in ("h", "k", "l", misym_label(ds))),
         output_core_dims=[[], [], []],
         dask="parallelized",
         output_dtypes=[np.int32] * 3,
-        keep_attrs=False,
     )
-    return with_indices(ds, (h, k, l), "original")
+    result = with_indices(ds, hkl, "original")
+    if not depends_on_indices(ds):
+        return result
+    unit = observed_in_unit(result, crystal(ds).spacegroup, operations=counted_operations(ds))
+    return result.assign(changed_columns(ds, Changes(unit.shift, unit.mate).inverse(), "obs"))
 
 
 def to_asu_hkl(ds: xr.Dataset) -> xr.Dataset:
@@ -100,7 +108,7 @@ def to_asu_hkl(ds: xr.Dataset) -> xr.Dataset:
 
     The column M/ISYM is written anew, with the operation that leads from the original indices
     to the asymmetric unit; its part M stays. It is the inverse of `to_original_hkl`, and what an
-    MTZ file must hold.
+    MTZ file must hold. Phases, and whatever else depends on the indices, change with them.
 
     Parameters
     ----------
@@ -125,30 +133,40 @@ def to_asu_hkl(ds: xr.Dataset) -> xr.Dataset:
     >>> [int(ds[name][0]) for name in "hkl"], int(ds["M/ISYM"][0])
     ([1, 2, 3], 2)
     """
-    label = misym_label(ds)
+    misym_label(ds)  # there must be one
     if kind_of_indices(ds) == "asu":
         return ds.copy()
-    group = crystal(ds).spacegroup
-    operations = counted_operations(ds)
+    group, operations = crystal(ds).spacegroup, counted_operations(ds)
+    unit = observed_in_unit(ds, group, operations=operations)
+    result = with_misym(with_indices(ds, (unit.h, unit.k, unit.l), "asu"), unit.isym)
+    if not depends_on_indices(ds):
+        return result
+    return result.assign(changed_columns(ds, Changes(unit.shift, unit.mate), "obs"))
 
-    def to_asu(h: Any, k: Any, l: Any, misym: Any) -> tuple[NDArray[np.int32], ...]:
-        hkl, isym = group.to_asu((h, k, l), operations=operations)
-        misym = whole_misym(misym)
-        return hkl[:, 0], hkl[:, 1], hkl[:, 2], (misym & ~np.int32(0xFF)) | isym
 
-    h, k, l, misym = xr.apply_ufunc(
-        to_asu,
-        *(ds[name] for name in ("h", "k", "l", label)),
-        output_core_dims=[[], [], [], []],
+def original_operations(ds: xr.Dataset) -> list[Op] | None:
+    """Return the operations that the column M/ISYM counts, None where there is no such column."""
+    counted = any(column.attrs.get("mtz_type") == "Y" for column in ds.data_vars.values())
+    return counted_operations(ds) if counted else None
+
+
+def with_misym(ds: xr.Dataset, isym: xr.Variable) -> xr.Dataset:
+    """Return observations with other numbers of operations in M/ISYM, which is added if need be."""
+    if original_operations(ds) is None:
+        attrs = {"mtz_type": "Y", "long_name": "M/ISYM: partial flag and symmetry number"}
+        return ds.assign({"M/ISYM": xr.Variable("obs", isym.data, attrs)})
+    label = misym_label(ds)
+    flag = xr.apply_ufunc(
+        lambda misym, isym: (_whole(misym) & ~np.int32(0xFF)) | isym,
+        ds.variables[label],
+        isym,
         dask="parallelized",
-        output_dtypes=[np.int32] * 4,
-        keep_attrs=False,
+        output_dtypes=[np.int32],
     )
-    switched = with_indices(ds, (h, k, l), "asu")
-    return switched.assign({label: misym.drop_vars(list("hkl")).assign_attrs(ds[label].attrs)})
+    return ds.assign({label: xr.Variable("obs", flag.data, ds[label].attrs)})
 
 
-def whole_misym(misym: NDArray[Any]) -> NDArray[np.int32]:
+def _whole(misym: NDArray[Any]) -> NDArray[np.int32]:
     """Return M/ISYM as integers, which it no longer is after a `where` or a join."""
     if misym.dtype.kind == "f":
         wrong = misym[np.rint(misym) != misym]

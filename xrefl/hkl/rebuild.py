@@ -7,14 +7,30 @@ from typing import Any, TypeVar
 
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
+from xrefl.crystal.spacegroup import SpaceGroup
 from xrefl.errors import MillerIndexError
+from xrefl.hkl._mates import class_keys, laue_rotations
 from xrefl.hkl.index import HKLIndex
-from xrefl.hkl.packing import format_hkl
+from xrefl.hkl.packing import first_duplicate, format_hkl
 
-__all__ = ["rebuilt", "require_inequivalent", "with_history"]
+__all__ = [
+    "called",
+    "rebuilt",
+    "require_inequivalent",
+    "require_no_equivalents",
+    "with_history",
+]
 
 Data = TypeVar("Data", xr.Dataset, xr.DataArray)
+
+
+def called(group: SpaceGroup) -> str:
+    """Return the name of a space group; a setting without one would be called by its operations."""
+    if group.is_tabulated:
+        return group.name
+    return f"a setting without a name ({len(group.operations)} operations)"
 
 
 def with_history(obj: Data, line: str) -> Data:
@@ -59,21 +75,32 @@ def rebuilt(
     data = {name: variable for name, variable in known.items() if name not in ds.coords}
     indexes = {name: index for name, index in ds.xindexes.items() if name in more}
     joined = xr.Coordinates({**own, **more}, {**coords.xindexes, **indexes})
-    return xr.Dataset(data, joined, ds.attrs)
+    result = xr.Dataset(data, joined, ds.attrs)
+    result.encoding = dict(ds.encoding)
+    return result
 
 
-def require_inequivalent(index: HKLIndex, old: HKLIndex) -> None:
-    """Raise MillerIndexError if two reflections have come under the same indices."""
-    try:
-        index.require_unique("bring into the asymmetric unit")
-    except MillerIndexError:
-        order = np.argsort(index.keys, kind="stable")
-        keys = index.keys[order]
-        first = int(np.flatnonzero(keys[1:] == keys[:-1])[0])
-        pair = np.sort(order[first : first + 2])
+def require_inequivalent(places: NDArray[np.int64], old: HKLIndex) -> None:
+    """Raise MillerIndexError if two reflections are of one class of equivalents.
+
+    Parameters
+    ----------
+    places : (n,) ndarray of int64
+        A number for the class of each reflection.
+    old : HKLIndex
+        The reflections.
+    """
+    rows = first_duplicate(places)
+    if rows is not None:
+        pair = format_hkl(old.keys[list(rows)])
         raise MillerIndexError(
-            f"the reflections {format_hkl(old.keys[pair])} in rows {pair[0]} and {pair[1]} are "
-            f"equivalent, both are {format_hkl(keys[first])} in the asymmetric unit. If they are "
+            f"the reflections {pair} in rows {rows[0]} and {rows[1]} are equivalent. If they are "
             "observations, merge them first; if the data have lower symmetry, give them their "
             "space group: .xtal.assign_crystal(spacegroup=...)"
-        ) from None
+        )
+
+
+def require_no_equivalents(index: HKLIndex, group: SpaceGroup) -> None:
+    """Raise MillerIndexError if reflections are equivalent; the unit need not be tabulated."""
+    if not (group.is_tabulated and group.in_asu(index.miller).all()):
+        require_inequivalent(class_keys(index.miller, laue_rotations(group)), index)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import warnings
 from collections.abc import Hashable
 from typing import Any
 
@@ -16,15 +15,15 @@ from xrefl._parallel import over_rows
 from xrefl.crystal.cell import UnitCell
 from xrefl.crystal.miller import as_miller
 from xrefl.crystal.moves import Moved
-from xrefl.crystal.op import DEN, Op
+from xrefl.crystal.op import DEN, Matrix, Op
 from xrefl.crystal.spacegroup import SpaceGroup
-from xrefl.errors import CrystalError, DroppedWarning, MillerIndexError
+from xrefl.errors import CrystalError, CrystalWarning, DroppedWarning, MillerIndexError, warn_caller
 from xrefl.hkl.changes import Changes, changed_columns
 from xrefl.hkl.crystal import merged_index, reflection_dim, space_group, unit_cell
 from xrefl.hkl.index import HKLIndex
 from xrefl.hkl.original import kind_of_indices, to_asu_hkl, to_original_hkl, with_indices
 from xrefl.hkl.packing import pack
-from xrefl.hkl.rebuild import rebuilt, with_history
+from xrefl.hkl.rebuild import called, rebuilt, with_history
 from xrefl.hkl.sorting import with_rows
 
 __all__ = ["reindex"]
@@ -35,9 +34,12 @@ _MIN_ROWS = 100_000
 def reindex(ds: xr.Dataset, op: Op | str) -> xr.Dataset:
     """Return the same reflections on other axes of the crystal, or with another origin.
 
-    The Miller indices, the unit cells (of the crystal, of data sets and of batches) and the
-    space group change together; where the origin moves by p, phases change by 360° h'·p, and
-    Hendrickson-Lattman coefficients and complex columns with them.
+    The Miller indices, the unit cells (of the crystal, of data sets and of batches; not the
+    orientation matrices of batches) and the space group change together. Where the origin moves
+    by p, phases change by 360° h'·p, and Hendrickson-Lattman coefficients and complex columns
+    with them. In a chiral space group, an operation that changes the hand of the axes gives a
+    `CrystalWarning`: the crystal is then described by its mirror image, with anomalous
+    differences of the other hand.
 
     Parameters
     ----------
@@ -86,15 +88,34 @@ def reindex(ds: xr.Dataset, op: Op | str) -> xr.Dataset:
     result.attrs |= {"cell": list(cell.parameters), "spacegroup": group.name}
     result.attrs.pop("symmetry_operations", None)
     result = to_asu_hkl(result) if in_unit else result
-    line = f"reindexed by {to_hkl} (coordinates by {to_xyz}): {old_group.name} becomes {group.name}"
+    names = f"{called(old_group)} becomes {called(group)}"
+    line = f"reindexed by {to_hkl} (coordinates by {to_xyz}): {names}"
     if dropped:
         line += f"; {dropped:,} of {ds.sizes[dim]:,} reflections dropped, of fractional indices"
-        warnings.warn(line, DroppedWarning, stacklevel=3)
+        warn_caller(line, DroppedWarning)
+    chiral = all(operation.determinant > 0 for operation in old_group.primitive_operations)
+    if chiral and to_hkl.determinant < 0:
+        other = Op.from_numerators(_negative(to_hkl.rotation), notation="h")
+        warn_caller(
+            f"{to_hkl} changes the hand of the axes: the crystal is then described by its mirror "
+            f"image; {other} has the same axes, all reversed, and keeps the hand",
+            CrystalWarning,
+        )
     return with_history(result, line)
+
+
+def _negative(rotation: Matrix) -> Matrix:
+    (a, b, c), (d, e, f), (g, h, i) = rotation
+    return (-a, -b, -c), (-d, -e, -f), (-g, -h, -i)
 
 
 def _operations(op: Op | str) -> tuple[Op, Op]:
     """Return what becomes of Miller indices, and what of coordinates."""
+    if not isinstance(op, str | Op):
+        raise TypeError(
+            f"the operation is text such as 'k,l,h', or an xrefl.Op, not {type(op).__name__}; "
+            "a matrix becomes one by xrefl.Op.from_matrix"
+        )
     op = Op(op) if isinstance(op, str) else op
     if op.notation == "a":  # axes transform as Miller indices do
         op = Op(op.triplet().translate(str.maketrans("abc", "hkl")))

@@ -15,7 +15,10 @@ from xrefl._parallel import over_rows
 __all__ = ["sorting_order", "take_rows"]
 
 _MIN_ROWS = 100_000
-_MOST_PIECES = 200
+# As many as the copies of a reflection and a few more; each is a step of a lazy computation.
+_MOST_PIECES = 48
+_DIGIT = 11  # bits that are sorted by at a time
+_INT64 = np.iinfo(np.int64)
 _WORDS = {1: np.uint8, 4: np.uint32, 8: np.uint64}
 
 Name = TypeVar("Name", bound=Hashable)
@@ -97,9 +100,9 @@ def sorting_order(columns: Sequence[NDArray[Any]]) -> NDArray[np.intp] | None:
     for column in reversed(columns):
         if column.dtype.kind not in "iu":
             break
-        low = int(column.min())
-        bits = (int(column.max()) - low).bit_length()
-        if used + bits > 64:
+        low, high = int(column.min()), int(column.max())
+        bits = (high - low).bit_length()
+        if used + bits > 64 or high > _INT64.max:
             break
         code = column.astype(np.int64)
         code -= low
@@ -109,9 +112,18 @@ def sorting_order(columns: Sequence[NDArray[Any]]) -> NDArray[np.intp] | None:
         if np.all(word[1:] >= word[:-1]):
             return None
         word |= np.arange(count, dtype=np.uint64)
-        from xrefl.hkl import _kernels
-
-        _kernels.radix_sort(word, np.empty_like(word), row_bits, used)
+        word = _sorted_by_bits(word, row_bits, used)
         return (word & np.uint64((1 << row_bits) - 1)).view(np.int64)
     order = np.lexsort(columns[::-1])
     return None if np.all(order[1:] > order[:-1]) else order
+
+
+def _sorted_by_bits(words: NDArray[np.uint64], first: int, last: int) -> NDArray[np.uint64]:
+    """Return words in the order of their bits from first to last; those below are in order."""
+    from xrefl.hkl import _kernels
+
+    other = np.empty_like(words)
+    for low in range(first, last, _DIGIT):
+        _kernels.radix_pass(words, low, np.zeros((1 << _DIGIT) + 1, np.int64), other)
+        words, other = other, words
+    return words

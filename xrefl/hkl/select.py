@@ -16,6 +16,9 @@ __all__ = ["drop_absent", "sel_resolution"]
 
 Data = TypeVar("Data", xr.Dataset, xr.DataArray)
 
+# Of 1/d², so that a reflection is not beyond its own d for an error of rounding.
+_MARGIN = 1e-9
+
 
 def drop_absent(obj: Data) -> Data:
     """Return the reflections that are not systematically absent.
@@ -44,7 +47,8 @@ def drop_absent(obj: Data) -> Data:
 def sel_resolution(obj: Data, *, dmin: float | None = None, dmax: float | None = None) -> Data:
     """Return the reflections in a range of resolution, dmin <= d < dmax.
 
-    As in `xrefl.miller_indices`, shells that share a limit share no reflection.
+    As in `xrefl.miller_indices`, shells that share a limit share no reflection; 1/d² has a margin
+    of 1e-9, so that a reflection counts at its own d.
 
     Parameters
     ----------
@@ -68,25 +72,30 @@ def sel_resolution(obj: Data, *, dmin: float | None = None, dmax: float | None =
     """
     low = 0.0 if dmax is None else _limit("dmax", dmax)
     high = np.inf if dmin is None else _limit("dmin", dmin)
+    if dmin is not None and dmax is not None and not dmax > dmin:
+        raise MillerIndexError(f"dmax={dmax} must be greater than dmin={dmin} (Å)")
     values = inv_d2(obj).values
     chosen = (values <= high) & ((values > low) if dmax is not None else True)
     if not chosen.any():
         limits = resolution(obj)
         raise MillerIndexError(
-            f"no reflections with dmin={dmin} <= d < dmax={dmax} (Å); the data go from "
-            f"{limits[0]:.2f} to {limits[1]:.2f} Å"
+            f"no reflections with {_range(dmin, dmax)}; the data go from {limits[0]:.2f} to "
+            f"{limits[1]:.2f} Å"
         )
     result = obj.copy() if chosen.all() else _rows(obj, chosen)
-    parts = ([] if dmax is None else [f"d < {dmax} Å"]) + (
-        [] if dmin is None else [f"d >= {dmin} Å"]
-    )
-    return with_history(result, f"reflections with {' and '.join(parts) or 'any d'} selected")
+    return with_history(result, f"reflections with {_range(dmin, dmax)} selected")
+
+
+def _range(dmin: float | None, dmax: float | None) -> str:
+    low = "" if dmax is None else f"d < {dmax} Å"
+    high = "" if dmin is None else f"d >= {dmin} Å"
+    return " and ".join(filter(None, [low, high])) or "any d"
 
 
 def _limit(name: str, d: float) -> float:
     if not d > 0:
         raise MillerIndexError(f"{name} must be a positive number of Å, found {d!r}")
-    return 1.0 / (float(d) * float(d))
+    return (1 + _MARGIN) / (float(d) * float(d))
 
 
 def _rows(obj: Data, chosen: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> Data:

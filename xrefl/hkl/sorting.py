@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from xrefl.errors import MissingColumnError, XreflError
 from xrefl.hkl.crystal import is_merged, merged_index, reflection_dim
-from xrefl.hkl.rebuild import rebuilt
+from xrefl.hkl.rebuild import rebuilt, with_history
 from xrefl.hkl.rows import sorting_order, take_rows
 
 __all__ = ["sort_hkl", "with_rows"]
@@ -40,6 +40,8 @@ def sort_hkl(ds: xr.Dataset, *, by: int | str | Sequence[str] = ("h", "k", "l"))
     ------
     MissingColumnError
         There is no such column, or there are not as many.
+    ValueError
+        A column has further dimensions.
 
     Examples
     --------
@@ -51,7 +53,9 @@ def sort_hkl(ds: xr.Dataset, *, by: int | str | Sequence[str] = ("h", "k", "l"))
     dim = reflection_dim(ds)
     names = _names(ds, dim, by)
     order = sorting_order([ds[name].values for name in names])
-    return ds.copy() if order is None else with_rows(ds, order)
+    if order is None:
+        return ds.copy()
+    return with_history(with_rows(ds, order), f"sorted by {', '.join(names)}")
 
 
 def with_rows(ds: xr.Dataset, rows: NDArray[np.intp]) -> xr.Dataset:
@@ -68,16 +72,26 @@ def with_rows(ds: xr.Dataset, rows: NDArray[np.intp]) -> xr.Dataset:
 
 def _names(ds: xr.Dataset, dim: str, by: int | str | Sequence[str]) -> list[str]:
     columns = [*"hkl", *(str(name) for name, one in ds.data_vars.items() if one.dims == (dim,))]
-    if isinstance(by, int):
+    if isinstance(by, int | np.integer):
         if not 1 <= by <= len(columns):
             raise MissingColumnError(
                 f"by={by} asks for the first {by} columns, but there are {len(columns)}: "
                 f"{', '.join(columns)}"
             )
         return columns[:by]
-    names = [by] if isinstance(by, str) else list(by)
+    names = [by] if isinstance(by, str | xr.DataArray) else list(by)
     known = {*columns, *(str(name) for name, one in ds.coords.items() if one.dims == (dim,))}
     for name in names:
+        if not isinstance(name, str):
+            raise TypeError(
+                f"columns to sort by are named, as 'FP', not given as {type(name).__name__}; "
+                ".assign it to the Dataset first"
+            )
+        if name in ds.variables and name not in known:
+            raise ValueError(
+                f"{name!r} has the dimensions {ds[name].dims}, but reflections are sorted by one "
+                f"value for each row ({dim!r}); select from it first"
+            )
         if name not in known:
             raise MissingColumnError(
                 f"no column {name!r} to sort by; the columns are {', '.join(columns)}"

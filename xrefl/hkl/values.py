@@ -11,7 +11,7 @@ from numpy.typing import DTypeLike, NDArray
 from xrefl._parallel import in_slices
 from xrefl.errors import FormatError
 from xrefl.hkl.crystal import reflection_dim
-from xrefl.hkl.find import column
+from xrefl.hkl.find import column, require_sigma
 
 __all__ = ["amplitude_phase", "structure_factor", "value_sigma"]
 
@@ -37,7 +37,7 @@ def value_sigma(ds: xr.Dataset, value: str, sigma: str) -> xr.Dataset:
     MissingColumnError
         There is no such column.
     FormatError
-        A column is not of numbers.
+        A column is not of numbers, or its type says that it is something else.
 
     Examples
     --------
@@ -47,6 +47,7 @@ def value_sigma(ds: xr.Dataset, value: str, sigma: str) -> xr.Dataset:
     (12.392..., 367)
     """
     values, sigmas = column(ds, value), column(ds, sigma)
+    require_sigma(values, sigmas)
     both = values.notnull() & sigmas.notnull()
     pair = {"value": values.where(both), "sigma": sigmas.where(both)}
     return ds.drop_vars(list(ds.data_vars)).assign(pair)
@@ -83,6 +84,9 @@ def structure_factor(ds: xr.Dataset, amplitude: str, phase: str) -> xr.DataArray
     (dtype('complex64'), (...j))
     """
     f, phi = column(ds, amplitude), column(ds, phase)
+    for one in (f, phi):
+        if one.dtype.kind == "c":
+            raise FormatError(f"column {one.name!r} is complex: it holds structure factors already")
     if phi.attrs.get("mtz_type", "P") != "P":
         raise FormatError(
             f"{phase} is not a column of phases: its mtz_type is {phi.attrs['mtz_type']!r}, not 'P'"

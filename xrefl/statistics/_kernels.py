@@ -50,8 +50,8 @@ def moments(
     """Means, and about them the second moments, of pairs of values in each group.
 
     Block i has ``rows`` rows and the table ``tables[i]``, which has a row of zeros for each
-    group. Pairs with a NaN do not count, nor do those with a weight that is not positive and
-    finite; all weights are 1 if there are none. ``second`` says whether second moments are
+    group. Pairs that are not finite do not count, nor do those with a weight that is not positive
+    and finite; all weights are 1 if there are none. ``second`` says whether second moments are
     wanted.
     """
     for block in range(start, stop):
@@ -60,7 +60,7 @@ def moments(
         for i in range(first, last):
             g, a, b = codes[i], np.float64(x[i]), np.float64(y[i])
             w = np.float64(weights[i]) if weights.size > 0 else 1.0
-            if g >= 0 and a == a and b == b and 0.0 < w < np.inf:
+            if g >= 0 and abs(a) < np.inf and abs(b) < np.inf and 0.0 < w < np.inf:
                 table[g, COUNT] += 1.0
                 table[g, WEIGHT] += w
                 table[g, MEAN_X] += w * a
@@ -76,7 +76,7 @@ def moments(
         for i in range(first, last):
             g, a, b = codes[i], np.float64(x[i]), np.float64(y[i])
             w = np.float64(weights[i]) if weights.size > 0 else 1.0
-            if g >= 0 and a == a and b == b and 0.0 < w < np.inf:
+            if g >= 0 and abs(a) < np.inf and abs(b) < np.inf and 0.0 < w < np.inf:
                 a -= table[g, MEAN_X]
                 b -= table[g, MEAN_Y]
                 table[g, XX] += w * a * a

@@ -12,6 +12,11 @@ from xrefl.statistics.sums import moment_arrays, ratio
 __all__ = ["correlation", "r_factor"]
 
 
+# Square of what summing up a block of values may cost in precision.
+_ROUNDING = (1024 * np.finfo(np.float64).eps) ** 2
+_SPREADS = (("xx", "mean_x"), ("yy", "mean_y"))
+
+
 def r_factor(
     ds: xr.Dataset, obs: Column, calc: Column, *, by: By = None, riso: bool = False
 ) -> xr.DataArray:
@@ -103,11 +108,12 @@ def correlation(ds: xr.Dataset, obs: Column, calc: Column, *, by: By = None) -> 
     """
     moments = moment_arrays(ds, obs, calc, by=by)
     of = moments.arrays
-    spread = np.sqrt(of["xx"]) * np.sqrt(of["yy"])
+    # what is left of a constant after its mean is taken away are errors of rounding
+    varies = [of[xx] > _ROUNDING * of["n"] * of[mean] ** 2 for xx, mean in _SPREADS]
+    spread = np.where(varies[0] & varies[1], np.sqrt(of["xx"]) * np.sqrt(of["yy"]), 0.0)
+    cc = np.clip(ratio(of["xy"], spread), -1.0, 1.0)
     ratio_of_means = ratio(of["mean_y"], of["mean_x"])
-    result = moments.labelled(
-        {"n": of["n"], "cc": ratio(of["xy"], spread), "mean_ratio": ratio_of_means}
-    )
+    result = moments.labelled({"n": of["n"], "cc": cc, "mean_ratio": ratio_of_means})
     result["n"].attrs["long_name"] = "number of reflections"
     result["cc"].attrs["long_name"] = "coefficient of correlation"
     result["mean_ratio"].attrs["long_name"] = "<calc> / <obs>"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -17,7 +17,7 @@ from xrefl.errors import CrystalError, NotMergedError
 from xrefl.hkl.crystal import crystal, is_merged, reflection_dim
 from xrefl.hkl.friedel import FRIEDEL, friedel_mate, plus_first
 from xrefl.hkl.original import to_original_hkl
-from xrefl.statistics._tally import Tally, of_tally
+from xrefl.statistics._tally import Tally, of_tally, tally
 from xrefl.statistics.columns import Column, find_column
 from xrefl.statistics.groups import grouping
 from xrefl.statistics.intensity import single_column
@@ -76,7 +76,7 @@ def completeness(
     MissingColumnError
         There is no such column.
     ValueError
-        It has further dimensions.
+        It has further dimensions; there are no Friedel pairs in merged data.
     CrystalError
         The crystal is not known, or the limits make no sense.
     CrystalMismatchError
@@ -98,7 +98,10 @@ def completeness(
     if friedel and not is_merged(ds) and any(c.attrs.get("mtz_type") == "Y" for c in ds.values()):
         ds = to_original_hkl(ds)
     hkl = [ds[name] for name in "hkl"]
-    counts = of_tally(count, (2, size), group, hkl, _present(ds, column, friedel))
+    present = _present(ds, column, friedel)
+    if friedel and is_merged(ds) and len(present) == 1:
+        _require_mates(group, hkl)
+    counts = of_tally(count, (2, size), group, hkl, present)
     what = "Friedel pairs" if friedel else "reflections"
     n_possible, n_observed = _counts(counts, by, f"possible {what}", f"observed {what}")
     ratio = (n_observed / n_possible.where(n_possible > 0)).assign_attrs(long_name="completeness")
@@ -186,6 +189,8 @@ def _completeness(
         low, high = 0.0, 0.0
     low = (low if dmax is None else 1 / dmax**2) * (1 - _MARGIN)
     high = (high if dmin is None else 1 / dmin**2) * (1 + _MARGIN)
+    if not high > low:  # no room between the limits and the reflections
+        return np.zeros((2, 1 if shells is None else len(shells)), np.int64)
     limits = high**-0.5, low**-0.5 if low > 0 else None
     h, k, l = miller_indices(cell, group, *limits).T
     possible = np.ones(len(h), np.bool_)
@@ -195,6 +200,17 @@ def _completeness(
         observed &= (found.plus > 0) & (found.minus > 0) & ~group.centric(hkl)
     rows = [((h, k, l), possible), (hkl, observed)]
     return np.stack([_in_shells(indices, cell, shells, which) for indices, which in rows])
+
+
+def _require_mates(group: SpaceGroup, hkl: Sequence[xr.DataArray]) -> None:
+    """Raise ValueError unless merged rows include Friedel mates."""
+    h, k, l = (index.values for index in hkl)
+    found = tally(group, h, k, l, np.ones(len(h), np.bool_))
+    if len(h) and not np.any((found.plus > 0) & (found.minus > 0)):
+        raise ValueError(
+            "no reflection has its Friedel mate in another row, so pairs must be in columns: name "
+            "one of them, as column='F(+)', or a variable with the dimension 'friedel'"
+        )
 
 
 def _multiplicity(found: Tally, *, cell: UnitCell, shells: Shells | None) -> Counts:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from xrefl.errors import MissingColumnError
 from xrefl.hkl import find
 from xrefl.hkl.crystal import reflection_dim
+from xrefl.hkl.reflections import spacing
 from xrefl.statistics.columns import Column, find_column, on_rows
 from xrefl.statistics.shells import Shells
 
@@ -24,6 +25,8 @@ By: TypeAlias = Shells | Column | Sequence[Shells | Column] | None
 """What reflections are grouped by."""
 
 _SETS = ("work", "free")
+_MOST_GROUPS = 10_000_000
+_FEW_VALUES = 20
 # Text that says that a reflection is in neither set: missing values of CIF, and the codes of
 # status (PDBx/mmCIF dictionary) for reflections that are not used.
 _NEITHER = ("", "?", ".", "<", "-", "x", "h", "l")
@@ -96,7 +99,12 @@ def grouping(ds: xr.Dataset, by: By) -> Grouping:
     keys = [by] if isinstance(by, str | Shells | xr.DataArray) else list(_several(by))
     parts = [_part(ds, key) for key in keys]
     dims = tuple(part.dim for part in parts)
-    for name in {name for name in dims if dims.count(name) > 1 or name == dim}:
+    if dim in dims:
+        raise ValueError(
+            f"grouped by {dim!r}, every reflection would be a group of its own; give shells, or an "
+            "index such as 'h'"
+        )
+    for name in {name for name in dims if dims.count(name) > 1}:
         raise ValueError(
             f"groups cannot have the dimension {name!r}: another has it; .rename the column"
         )
@@ -104,6 +112,11 @@ def grouping(ds: xr.Dataset, by: By) -> Grouping:
         everything = xr.DataArray(np.zeros(ds.sizes[dim], np.int32), dims=dim)
         return Grouping(everything, (), (), {})
     shape = tuple(part.size for part in parts)
+    if prod(shape) > _MOST_GROUPS:
+        sizes = " x ".join(f"{size:,} ({name})" for name, size in zip(dims, shape, strict=True))
+        raise ValueError(
+            f"{sizes} groups are more than {_MOST_GROUPS:,}: group by columns of fewer values"
+        )
     coords = {name: coord for part in parts for name, coord in part.coords.items()}
     codes = reduce(_product, parts).codes
     return Grouping(codes, dims, shape, coords)
@@ -133,7 +146,7 @@ def _part(ds: xr.Dataset, key: Shells | Column) -> _Part:
         attrs = {"units": "Å"}
         coords = {
             "shell": ("shell", key.labels),
-            "dmin": ("shell", key.dmin, {"long_name": "high-resolution limit", **attrs}),
+            "dmin": ("shell", _dmin(key), {"long_name": "high-resolution limit", **attrs}),
             "dmax": ("shell", key.dmax, {"long_name": "low-resolution limit", **attrs}),
         }
         return _Part(codes, "shell", len(key), coords)
@@ -149,6 +162,11 @@ def _part(ds: xr.Dataset, key: Shells | Column) -> _Part:
     flags = not condition and _are_flags(ds, column)
     part = _sets(column) if flags else _values(column)
     return part._replace(codes=on_rows(ds, part.codes, fill_value=-1))
+
+
+def _dmin(shells: Shells) -> NDArray[np.float64]:
+    """Return high-resolution limits, the last that of the data, as labels have it."""
+    return np.append(shells.dmin[:-1], spacing(shells.max_inv_d2))
 
 
 def _are_flags(ds: xr.Dataset, column: xr.DataArray) -> bool:
@@ -167,10 +185,7 @@ def _sets(column: xr.DataArray) -> _Part:
     free = flags.attrs.get("free_value")
     if free is None:
         reason = flags.attrs.get("free_value_reason", "is not known, since they are a dask array")
-        raise ValueError(
-            f"which value of the flags {column.name!r} marks the free set {reason}; set "
-            f"ds[{column.name!r}].attrs['free_value'], or load the column if it is a dask array"
-        )
+        raise ValueError(f"which value of the flags {column.name!r} marks the free set {reason}")
     codes = _as_codes(partial(_set_codes, free=free), column)
     return _Part(codes, "free", len(_SETS), {"free": ("free", np.array(_SETS))})
 
@@ -199,6 +214,12 @@ def _values(column: xr.DataArray) -> _Part:
         distinct, found = np.unique(values, return_inverse=True)
     else:
         found, distinct = pd.factorize(values, sort=True)
+        if values.dtype.kind == "f" and len(distinct) > max(_FEW_VALUES, values.size / 2):
+            raise ValueError(
+                f"{name!r} has {len(distinct):,} different values, so nearly every reflection "
+                "would be a group of its own; group by conditions, as ds[name] > 50, or by shells, "
+                "ds.xtal.shells(20)"
+            )
     coords = {name: (name, np.asarray(distinct), column.attrs)}
     return _Part(column.copy(data=found.astype(np.int32)), name, len(distinct), coords)
 

@@ -51,8 +51,9 @@ def is_amplitude(column: xr.DataArray) -> bool:
 
 
 def where_present(ds: xr.Dataset, values: xr.DataArray) -> xr.DataArray:
-    """Return values with NaN for absent reflections and for 0 0 0."""
-    return values.where(~reflections.absent(ds) & (reflections.inv_d2(ds) > 0))
+    """Return values with NaN for absent reflections, for 0 0 0, and where they are infinite."""
+    known = ~reflections.absent(ds) & (reflections.inv_d2(ds) > 0) & (abs(values) < np.inf)
+    return values.where(known)
 
 
 def per_epsilon(ds: xr.Dataset, column: xr.DataArray) -> xr.DataArray:

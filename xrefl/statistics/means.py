@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import xarray as xr
 
+from xrefl.hkl.find import require_sigma
 from xrefl.statistics.columns import Column, number_column
 from xrefl.statistics.groups import By
 from xrefl.statistics.sums import group_means
@@ -93,6 +94,8 @@ def i_over_sigma(
     >>> round(float(xrefl.tutorial.open("5e5z").xtal.i_over_sigma("I", "SIGI")), 3)
     16.698
     """
-    value, error = (number_column(ds, column).astype(float) for column in (intensity, sigma))
+    value, error = (number_column(ds, column) for column in (intensity, sigma))
+    require_sigma(value, error)
+    value, error = value.astype(float), error.astype(float)
     result = group_means(ds, value / error.where(error > 0), by=by)["mean"]
     return result.rename("i_over_sigma").assign_attrs(long_name="mean of I/σ(I)")

@@ -59,6 +59,8 @@ def moments(ds: xr.Dataset, e: Column, *, by: By = None, squared: bool = False) 
         There is no such column.
     TypeError
         It is not of real numbers.
+    ValueError
+        Its type says that it does not hold E.
 
     Examples
     --------
@@ -70,7 +72,15 @@ def moments(ds: xr.Dataset, e: Column, *, by: By = None, squared: bool = False) 
     centric     4.0
     Name: fourth, dtype: float64
     """
-    values = where_present(ds, number_column(ds, e).astype(np.float64))
+    column = number_column(ds, e)
+    kind = column.attrs.get("mtz_type", "")
+    # a DataArray is what its owner says: arithmetic keeps the type of what it was made of
+    if isinstance(e, str) and kind not in ("", "R" if squared else "E"):
+        raise ValueError(
+            f"{column.name!r} does not hold E: its mtz_type is {kind!r}; make E-values with "
+            ".xtal.normalize, or set attrs['mtz_type'] = 'E'"
+        )
+    values = where_present(ds, column.astype(np.float64))
     e2 = values if squared else values * values
     e1 = values
     if squared:
@@ -78,8 +88,8 @@ def moments(ds: xr.Dataset, e: Column, *, by: By = None, squared: bool = False) 
     keys: list[Any] = list(by) if isinstance(by, list | tuple) else [] if by is None else [by]
     groups = grouping(ds, [*keys, reflections.centric(ds)])
     result = {
-        name: group_means(ds, column, by=groups)["mean"].assign_attrs(long_name=label)
-        for name, column, label in (
+        name: group_means(ds, values_of, by=groups)["mean"].assign_attrs(long_name=label)
+        for name, values_of, label in (
             ("mean_e", e1, "<E>"),
             ("second", e2, "<E²>"),
             ("fourth", e2 * e2, "<E⁴>"),

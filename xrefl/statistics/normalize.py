@@ -13,7 +13,7 @@ from xrefl.statistics.anisotropy import allowed_tensors, falloff, fit_tensor
 from xrefl.statistics.columns import Column
 from xrefl.statistics.groups import Grouping, grouping
 from xrefl.statistics.intensity import per_epsilon, single_column
-from xrefl.statistics.shells import Shells
+from xrefl.statistics.shells import Shells, require_shells
 from xrefl.statistics.sums import group_moments
 
 __all__ = ["normalize"]
@@ -91,7 +91,7 @@ def normalize(
         shells = default_shells(
             cell, group, hkl, rows, each=_IN_A_SHELL, fewest=1, most=_MOST_SHELLS
         )
-    groups = grouping(ds, shells)
+    groups = grouping(ds, require_shells(shells))
     attrs: dict[str, object] = {}
     if anisotropic:
         tensors = allowed_tensors(cell, group)

@@ -23,7 +23,7 @@ from xrefl.statistics.limits import shell_limits
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["Shells", "shells"]
+__all__ = ["Shells", "require_shells", "shells"]
 
 
 @dataclass(frozen=True)
@@ -361,6 +361,15 @@ def shells(
         output_dtypes=[np.float64],
     )
     return Shells.from_inv_d2(inv_d2.values, n, method=method, cell=known)
+
+
+def require_shells(given: object) -> Shells:
+    """Return shells; raise TypeError if they are something else."""
+    if isinstance(given, Shells):
+        return given
+    raise TypeError(
+        f"shells are the result of ds.xtal.shells(20), for instance, not {type(given).__name__}"
+    )
 
 
 def _numbers(shells: Shells, cell: UnitCell, *hkl: Any) -> NDArray[np.int32]:

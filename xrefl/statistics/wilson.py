@@ -19,7 +19,7 @@ from xrefl.statistics._default_shells import default_shells
 from xrefl.statistics.columns import Column
 from xrefl.statistics.groups import grouping
 from xrefl.statistics.intensity import per_epsilon, single_column
-from xrefl.statistics.shells import Shells
+from xrefl.statistics.shells import Shells, require_shells
 
 __all__ = ["WilsonResult", "wilson"]
 
@@ -129,7 +129,7 @@ def wilson(
         shells = default_shells(
             cell, group, hkl, used, each=_IN_A_SHELL, fewest=_FEWEST_SHELLS, most=_MOST_SHELLS
         )
-    codes, size = grouping(ds, shells).codes.values[used], len(shells)
+    codes, size = grouping(ds, require_shells(shells)).codes.values[used], len(shells)
 
     def sums(weights: NDArray[np.float64]) -> NDArray[np.float64]:
         return np.bincount(codes, weights, size).astype(np.float64, copy=False)
@@ -194,7 +194,10 @@ def _line(
 
 def _too_few(count: int, dmax: float | None) -> MillerIndexError:
     limit = "" if dmax is None else f" within dmax={dmax:g} Å"
+    remedy = "give more shells, or a larger dmax (None for all reflections)"
+    if count == 0:
+        remedy = f"check that the column has values there; if it has, {remedy}"
     return MillerIndexError(
         f"a Wilson plot needs {_FEWEST_SHELLS} shells with a positive mean intensity, and there "
-        f"are {count}{limit}: give more shells, or a larger dmax (None for all reflections)"
+        f"are {count}{limit}: {remedy}"
     )

@@ -153,7 +153,8 @@ def _column_order(ds: xr.Dataset, dim: str) -> list[Hashable]:
         if variable.dims != (dim,):
             raise FormatError(
                 f"variable {name!r} has the dimensions {variable.dims}, but a column of an MTZ "
-                f"file has one value for each row ({dim!r}); drop it or select from it first"
+                f"file has one value for each row ({dim!r}); drop it or select from it first, or "
+                "call .xtal.unstack_friedel() if these are Friedel pairs"
             )
         if variable.dtype.kind not in "fiub":
             raise FormatError(

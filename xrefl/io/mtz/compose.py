@@ -15,6 +15,7 @@ from xrefl.errors import FormatError, FormatWarning
 from xrefl.hkl.datasets import DatasetInfo
 from xrefl.io.mtz.header import Batches, ColumnInfo, Header
 from xrefl.io.mtz.records import DATA_START, MAGIC, RECORD
+from xrefl.io.mtz.symmetry import UNKNOWN_GROUP
 
 __all__ = ["RowSummary", "compose_header", "compose_start"]
 
@@ -131,7 +132,7 @@ def _cell(start: str, cell: Sequence[float]) -> str:
 
 def _syminf(header: Header, spacegroup: SpaceGroup) -> str:
     """Return the record SYMINF, with names as the CCP4 library writes them ("H 3" for R 3:H)."""
-    name = spacegroup.name if spacegroup.is_tabulated else "unknown"
+    name = spacegroup.name if spacegroup.is_tabulated else UNKNOWN_GROUP
     name = _CCP4_NAMES.get(name, name)
     if spacegroup.extension == "H":
         name = "H" + spacegroup.hm[1:]

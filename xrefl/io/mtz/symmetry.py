@@ -9,7 +9,10 @@ from xrefl.errors import CrystalError, FormatError, FormatWarning
 from xrefl.io.mtz.header import Header
 from xrefl.io.symmetry import group_of
 
-__all__ = ["header_spacegroup"]
+__all__ = ["UNKNOWN_GROUP", "header_spacegroup"]
+
+UNKNOWN_GROUP = "unknown"
+"""What SYMINF calls a setting without a name, in files that we write."""
 
 
 def header_spacegroup(header: Header, where: str) -> SpaceGroup:
@@ -53,9 +56,9 @@ def header_spacegroup(header: Header, where: str) -> SpaceGroup:
         ) from error
     if named == found:
         return named
-    if named is None:
+    if named is None and name != UNKNOWN_GROUP:
         _warn(where, f"unknown space group name {name!r} in SYMINF", found)
-    elif named.hm != found.hm:
+    elif named is not None and named.hm != found.hm:
         _warn(where, f"SYMINF names {named.name}, but the SYMM operations are others", found)
     return found
 
