@@ -11,7 +11,6 @@ from pathlib import Path
 import gemmi
 import numpy as np
 import pytest
-import reciprocalspaceship as rs
 import xarray as xr
 from hypothesis import given
 from hypothesis import strategies as st
@@ -159,21 +158,6 @@ def test_counts_add_up(name, fraction, seed, n):
         for count in ("n_possible", "n_observed"):
             assert int(parts[count].sum()) == int(whole[count])
         assert (parts.n_observed <= parts.n_possible).all()
-
-
-def test_same_as_reciprocalspaceship(example):
-    theirs = rs.read_mtz(str(example))
-    ds = xrefl.open_mtz(example)
-    thinned = theirs.iloc[::3]
-    dmin = float(ds.xtal.resolution[1]) * 0.9999
-    expected = rs.stats.compute_completeness(thinned, bins=4, anomalous=False, dmin=dmin)
-    found = ds.isel(hkl=slice(None, None, 3)).xtal.completeness(
-        dmin=dmin, dmax=ds.isel(hkl=slice(None, None, 3)).xtal.resolution[0]
-    )
-    overall = float(expected.loc["overall", ("completeness", "non-anomalous")])
-    # there the reflection at the low-resolution limit is not counted as possible or observed
-    counted = (int(found.n_observed) - 1) / (int(found.n_possible) - 1)
-    assert counted == pytest.approx(overall, rel=1e-6)
 
 
 def test_lazy_stays_lazy():
