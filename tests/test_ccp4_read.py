@@ -130,6 +130,7 @@ def test_image_of_space_group_0(tmp_path):
     data=st.data(),
 )
 def test_any_part_is_that_of_the_whole(sizes, axes, order, mode, data):
+    """Parts have at least one point: xarray itself trips over empty ones of lazy arrays."""
     values = (np.arange(np.prod(sizes)) % 120).reshape(sizes).astype("f4")
     density = xrefl.open_ccp4(map_bytes(values, axes=axes, order=order, mode=mode))
     key = tuple(
@@ -137,7 +138,7 @@ def test_any_part_is_that_of_the_whole(sizes, axes, order, mode, data):
             st.one_of(
                 st.integers(0, n - 1),
                 st.slices(n).filter(lambda cut, n=n: range(n)[cut]),
-                st.lists(st.integers(0, n - 1)),
+                st.lists(st.integers(0, n - 1), min_size=1),
             )
         )
         for n in sizes
