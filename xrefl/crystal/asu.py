@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from xrefl._memory import empty
 from xrefl._parallel import over_rows
 from xrefl.crystal.miller import as_miller
 from xrefl.crystal.moves import move
@@ -202,7 +203,7 @@ def _numbers(
 ) -> NDArray[np.int32]:
     from xrefl.crystal import _kernels
 
-    isym = np.empty(columns[0].size, dtype=np.int32)
+    isym = empty(columns[0].size, np.int32)
     args = *columns, forms.astype(np.float64, order="C"), mates, isym
     over_rows(_kernels.asu_number, isym.size, *args, min_rows=_MIN_ROWS)
     return isym

@@ -42,7 +42,7 @@ def rotate(
     keys: Any,
     beyond: Any,
 ) -> None:
-    """Write h M, and its packed keys; M may have fractions, h M has none.
+    """Write h M, if there is room, and its packed keys; M may have fractions, h M has none.
 
     ``beyond`` is set where an index is too large to be packed.
     """
@@ -50,12 +50,14 @@ def rotate(
     bits, limit = 21, 1 << 20
     h, k, l, keys = h[start:stop], k[start:stop], l[start:stop], keys[start:stop]
     new_h, new_k, new_l = new_h[start:stop], new_k[start:stop], new_l[start:stop]
+    keys_only = new_h.size == 0
     bits_used = np.int64(0)
     for i in range(keys.size):
         a = np.int64(np.rint(h[i] * m00 + k[i] * m10 + l[i] * m20))
         b = np.int64(np.rint(h[i] * m01 + k[i] * m11 + l[i] * m21))
         c = np.int64(np.rint(h[i] * m02 + k[i] * m12 + l[i] * m22))
-        new_h[i], new_k[i], new_l[i] = a, b, c
+        if not keys_only:
+            new_h[i], new_k[i], new_l[i] = a, b, c
         keys[i] = ((a + limit) << (2 * bits)) + ((b + limit) << bits) + (c + limit)
         bits_used |= (a + limit) | (b + limit) | (c + limit)
     if bits_used < 0 or bits_used >= 2 * limit:

@@ -78,7 +78,7 @@ def add(
     # a column may change places with one that was not asked for
     unique = to_asu(other[with_partners(other, labels)])
     unit = into_unit(index.miller, space_group(ds))
-    require_inequivalent(unit.moved.keys, index)
+    require_inequivalent(unit.moved.keys, index, unit.moved.hkl)
     found = merged_index(unique).lookup.positions(unit.moved.keys)
     bare = ds.drop_vars(list(ds.data_vars)).drop_attrs(deep=False)
     further = {name: one for name, one in unique.coords.items() if "hkl" not in one.dims}

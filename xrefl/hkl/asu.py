@@ -77,7 +77,7 @@ def to_asu(ds: xr.Dataset, *, convention: str = "ccp4") -> xr.Dataset:
 def _merged(ds: xr.Dataset, group: SpaceGroup, convention: str) -> xr.Dataset:
     old = merged_index(ds)
     unit = into_unit(old.miller, group, convention, phases=has_phases(ds))
-    require_inequivalent(unit.moved.keys, old)
+    require_inequivalent(unit.moved.keys, old, unit.moved.hkl)
     index = HKLIndex.from_moved(unit.moved, cell=old.cell, spacegroup=old.spacegroup)
     changes = Changes(xr.Variable("hkl", unit.moved.shift), xr.Variable("hkl", unit.mate))
     coords = index.coordinates({name: ds.variables[name] for name in ("hkl", *"hkl")})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
@@ -80,7 +80,9 @@ def rebuilt(
     return result
 
 
-def require_inequivalent(places: NDArray[np.int64], old: HKLIndex) -> None:
+def require_inequivalent(
+    places: NDArray[np.int64], old: HKLIndex, hkl: Sequence[NDArray[np.int32]] | None = None
+) -> None:
     """Raise MillerIndexError if two reflections are of one class of equivalents.
 
     Parameters
@@ -89,8 +91,10 @@ def require_inequivalent(places: NDArray[np.int64], old: HKLIndex) -> None:
         A number for the class of each reflection.
     old : HKLIndex
         The reflections.
+    hkl : sequence of three (n,) ndarray of int32, optional
+        The numbers unpacked, if they are packed indices and these are at hand.
     """
-    rows = first_duplicate(places)
+    rows = first_duplicate(places, hkl)
     if rows is not None:
         pair = format_hkl(old.keys[list(rows)])
         raise MillerIndexError(

@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from xrefl._memory import empty_columns
+from xrefl._memory import empty, empty_columns
 from xrefl._parallel import over_rows
 from xrefl.crystal.cell import UnitCell
 from xrefl.crystal.miller import as_miller
@@ -189,16 +189,30 @@ def _rotate(hkl: tuple[Any, ...], to_hkl: Op) -> Moved:
 
     columns = as_miller(tuple(hkl))
     count = columns[0].size
-    *new, keys = empty_columns(count, [np.int32] * 3 + [np.int64])
+    order = _permutation(to_hkl)
+    if order is None:
+        *new, keys = empty_columns(count, [np.int32] * 3 + [np.int64])
+    else:  # the indices change places, and need no copies
+        new, keys = [np.empty(0, np.int32)] * 3, empty(count, np.int64)
     matrix = tuple(map(tuple, to_hkl.matrix.tolist()))
     beyond = np.zeros(1, np.bool_)
     args = *columns, matrix, *new, keys, beyond
     over_rows(_kernels.rotate, count, *args, min_rows=_MIN_ROWS)
+    if order is not None:
+        new = [columns[axis] for axis in order]
     if beyond[0]:
         pack(*new)  # says which index it is
     for index in new:
         index.setflags(write=False)
     return Moved(tuple(new), keys, np.empty(0, np.int8))
+
+
+def _permutation(op: Op) -> list[int] | None:
+    """Return which old index each new one is, None if any is something else."""
+    columns = np.array(op.rotation).T.tolist()
+    if all(sorted(column) == [0, 0, DEN] for column in columns):
+        return [column.index(DEN) for column in columns]
+    return None
 
 
 def _shifted(ds: xr.Dataset, dim: str, to_hkl: Op, to_xyz: Op) -> xr.Dataset:

@@ -10,6 +10,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from xrefl._parallel import in_slices
 from xrefl.crystal.asu import asu_numbers
 from xrefl.crystal.miller import as_miller
 from xrefl.crystal.moves import Moved, move
@@ -67,8 +68,9 @@ def into_unit(
     operations = group.primitive_operations if operations is None else operations
     isym = asu_numbers(columns, group, convention, operations)
     by = isym
-    mate = (isym & 1) == 0
-    centric = np.flatnonzero(mate & group.centric(columns)) if mate.any() else mate[:0]
+    (mate,) = _are_mates(isym)
+    may_be_centric = len(group.primitive_operations) > 1 and mate.any()
+    centric = np.flatnonzero(mate & group.centric(columns)) if may_be_centric else mate[:0]
     if centric.size:
         by = isym.copy()
         some = as_miller(tuple(index[centric] for index in columns))
@@ -78,6 +80,11 @@ def into_unit(
     if not phases:
         moved = moved._replace(shift=np.broadcast_to(np.int8(0), isym.shape))
     return InUnit(moved, isym, mate)
+
+
+@in_slices
+def _are_mates(isym: NDArray[np.int32]) -> tuple[NDArray[np.bool_]]:
+    return ((isym & 1) == 0,)
 
 
 class ObservedInUnit(NamedTuple):
