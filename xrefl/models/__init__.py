@@ -1,0 +1,1 @@
+"""Atomic models: what their atoms scatter, and where their density is."""

@@ -1,0 +1,1 @@
+"""Pictures of maps and reflections, with Matplotlib, which loads when one is drawn."""
