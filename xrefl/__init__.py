@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from xrefl.io.refln_cif.open import open_refln_cif as open_refln_cif
     from xrefl.io.refln_cif.write import to_refln_cif as to_refln_cif
     from xrefl.io.shelx.open import open_shelx_hkl as open_shelx_hkl
+    from xrefl.scaling.result import ScalingResult as ScalingResult
+    from xrefl.scaling.scale import scale as scale
     from xrefl.statistics.shells import Shells as Shells
 
 __version__ = "0.1.0"
@@ -38,6 +40,7 @@ __version__ = "0.1.0"
 _HOME = {
     "HKLIndex": "xrefl.hkl.index",
     "Op": "xrefl.crystal.op",
+    "ScalingResult": "xrefl.scaling.result",
     "Shells": "xrefl.statistics.shells",
     "SpaceGroup": "xrefl.crystal.spacegroup",
     "UnitCell": "xrefl.crystal.cell",
@@ -53,6 +56,7 @@ _HOME = {
     "open_shelx_hkl": "xrefl.io.shelx.open",
     "read_cif": "xrefl.io.cif.document",
     "restore": "xrefl.hkl.restore",
+    "scale": "xrefl.scaling.scale",
     "to_refln_cif": "xrefl.io.refln_cif.write",
 }
 _MODULES = ("errors", "tutorial")

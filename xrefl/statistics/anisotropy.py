@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from xrefl.crystal.cell import UnitCell
 from xrefl.crystal.spacegroup import SpaceGroup
+from xrefl.crystal.tensors import invariant_tensors, quadratic_forms
 
 __all__ = ["allowed_tensors", "falloff", "fit_tensor"]
 
@@ -21,7 +22,6 @@ _MOST_STEPS = 100
 _CONVERGED = 1e-8
 # Of ln L for each reflection.
 _ROUNDING = 1e-13
-_PLACES = ((0, 0), (1, 1), (2, 2), (0, 1), (0, 2), (1, 2))
 
 
 def allowed_tensors(cell: UnitCell, group: SpaceGroup) -> Array:
@@ -45,17 +45,10 @@ def allowed_tensors(cell: UnitCell, group: SpaceGroup) -> Array:
     >>> len(allowed_tensors(cell, SpaceGroup("P 1"))), len(allowed_tensors(cell, SpaceGroup(19)))
     (5, 2)
     """
-    units = np.zeros((6, 3, 3))
-    for unit, (i, j) in zip(units, _PLACES, strict=True):
-        unit[i, j] = unit[j, i] = 1.0 if i == j else np.sqrt(0.5)
-    rotations = cell.orthogonalization @ group.primitive_rotations @ cell.fractionalization
-    means = np.einsum("nij,ujk,nlk->uil", rotations, units, rotations) / len(rotations)
-    # The mean over a group is a projection; its trace is the dimension of what it projects on.
-    projection = np.einsum("uij,vij->vu", means, units)
-    vectors = np.linalg.svd(projection)[0][:, : round(float(np.trace(projection)))]
-    traces = vectors.T @ np.trace(units, axis1=1, axis2=2)
+    tensors = invariant_tensors(cell, group)
+    traces = np.trace(tensors, axis1=1, axis2=2)
     without_trace = np.linalg.svd(traces[np.newaxis])[2][1:]
-    return np.asarray(np.einsum("ac,uc,uij->aij", without_trace, vectors, units))
+    return np.asarray(np.einsum("ac,cij->aij", without_trace, tensors))
 
 
 def falloff(hkl: Sequence[Any], cell: UnitCell, tensors: Array) -> Array:
@@ -63,10 +56,7 @@ def falloff(hkl: Sequence[Any], cell: UnitCell, tensors: Array) -> Array:
 
     s is the vector of a reflection on Cartesian axes, of length 1/d. (Of amplitudes it is half.)
     """
-    s = cell.fractionalization.T @ np.array(hkl, np.float64)
-    products = np.array([s[i] * s[j] for i, j in _PLACES])
-    terms = [[U[i, j] * (1 if i == j else 2) for i, j in _PLACES] for U in tensors]
-    return np.asarray((-4 * np.pi**2 * np.array(terms).reshape(-1, 6) @ products).T)
+    return -4 * np.pi**2 * quadratic_forms(hkl, cell, tensors).T
 
 
 def fit_tensor(
