@@ -78,9 +78,11 @@ class Fit:
             free = np.setdiff1d(free, below)
 
     def _covariance(self, squares: Target, values: Array, free: Rows, scale: float) -> Array:
-        """Return the covariance of M-estimates (Huber, 1981, Robust Statistics, section 7.6).
+        """Return the covariance of M-estimates of data with unlike errors.
 
-        It is (JᵀJ)⁻¹ [Σ ψ²/(n - p)] / [mean of dψ/dr]², with the influence ψ = r ρ'(r²/c²).
+        It is A⁻¹BA⁻¹ with A = Σ ψ' j jᵀ and B = Σ ψ² j jᵀ, of the influence ψ = r ρ'(r²/c²) and
+        the derivatives j of residuals (Huber, 1967, Proc. 5th Berkeley Symp. 1, 221; White, 1980,
+        Econometrica 48, 817), times n/(n - p).
         """
         result = np.zeros((len(values), len(values)))
         if not len(free):
@@ -90,14 +92,24 @@ class Fit:
         if self.loss == "l1":
             scale = _L1_WIDTH * spread(residuals)
         z = (residuals / scale) ** 2 if scale > 0 else np.zeros_like(residuals)
-        influence = residuals * loss.slope(z)
-        spare = max(len(residuals) - len(free), 1)
-        variance = (influence @ influence) / spare / np.mean(loss.influence_slope(z)) ** 2
-        matrix = squares.normal(values, free).matrix
-        size = np.sqrt(np.diag(matrix))
+
+        def products(factors: Array) -> Array:
+            """Return Σ factor j jᵀ."""
+            data = np.stack([self.data[0], self.data[1] * np.sqrt(factors)])
+            return replace(squares, data=data).normal(values, free).matrix
+
+        slope = loss.influence_slope(z)
+        bread = products(np.maximum(slope, 0))
+        if (slope < 0).any():
+            bread = bread - products(np.maximum(-slope, 0))
+        size = np.sqrt(np.abs(np.diag(bread)))
         size[size == 0] = np.inf
-        inverse = np.linalg.pinv(matrix / np.outer(size, size), hermitian=True)
-        result[np.ix_(free, free)] = variance * inverse / np.outer(size, size)
+        inverse = np.linalg.pinv(bread / np.outer(size, size), hermitian=True)
+        inverse /= np.outer(size, size)
+        n = len(residuals)
+        many = n / max(n - len(free), 1)
+        filling = products((residuals * loss.slope(z)) ** 2)
+        result[np.ix_(free, free)] = many * inverse @ filling @ inverse
         return result
 
 

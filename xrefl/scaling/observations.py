@@ -25,6 +25,7 @@ class Observations(NamedTuple):
     f_calc: xr.DataArray
     f_mask: xr.DataArray | None
     free: NDArray[np.bool_]
+    intensities: bool
 
 
 def observations(
@@ -51,6 +52,7 @@ def observations(
     columns = {name: one for name, one in given.items() if one is not None}
     for name, one in columns.items():
         _check(name, one)
+    intensities = _are_intensities(f_obs, f_calc)
     if sigma is not None:
         require_sigma(f_obs, sigma)
     if free is not None:
@@ -88,13 +90,25 @@ def observations(
     flags = np.zeros(len(weight), np.bool_)
     if "free" in known:
         flags = _along(known["free"], joined["f_obs"]).values == 1
-    return Observations(
-        joined["f_obs"].astype(np.float64), weight, joined["f_calc"], joined.get("f_mask"), flags
-    )
+    observed_values = joined["f_obs"].astype(np.float64)
+    parts = joined["f_calc"], joined.get("f_mask"), flags, intensities
+    return Observations(observed_values, weight, *parts)
 
 
 def _along(column: xr.DataArray, like: xr.DataArray) -> xr.DataArray:
     return xr.align(like, column.astype(np.float64), join="left")[1]
+
+
+def _are_intensities(f_obs: xr.DataArray, f_calc: xr.DataArray) -> bool:
+    """Tell whether intensities are scaled to intensities."""
+    observed, other = (one.attrs.get("mtz_type", "") in ("J", "K") for one in (f_obs, f_calc))
+    if observed != other:
+        intensities = f_obs if observed else f_calc
+        raise FormatError(
+            f"{intensities.name!r} holds intensities (mtz_type "
+            f"{intensities.attrs['mtz_type']!r}), and what it is to be compared with does not"
+        )
+    return observed
 
 
 def _present(column: xr.DataArray) -> xr.DataArray:
@@ -113,11 +127,6 @@ def _check(name: str, column: xr.DataArray) -> None:
         raise FormatError("f_mask is not complex; ds.xtal.structure_factor(f, phi) makes it so")
     if name in ("f_obs", "sigma") and column.dtype.kind not in "fiu":
         raise FormatError(f"{name} is of {column.dtype}, not of real numbers")
-    kind = column.attrs.get("mtz_type", "")
-    if name == "f_obs" and kind in ("J", "K"):
-        raise FormatError(
-            f"{column.name!r} holds intensities (mtz_type {kind!r}); a fit takes amplitudes"
-        )
 
 
 def _is_free(flags: xr.DataArray) -> xr.DataArray:

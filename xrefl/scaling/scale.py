@@ -19,7 +19,7 @@ from xrefl.scaling.fit import Fit, Fitted, mask_nodes, starting_values
 from xrefl.scaling.losses import LOSSES
 from xrefl.scaling.observations import Observations, observations
 from xrefl.scaling.result import B_NAMES, ScalingResult, terms_of
-from xrefl.scaling.target import Terms, amplitude
+from xrefl.scaling.target import Terms, amplitude, total
 
 __all__ = ["scale"]
 
@@ -57,13 +57,15 @@ def scale(
     Parameters
     ----------
     f_obs : DataArray along hkl
-        Observed amplitudes; NaN is missing.
+        Observed amplitudes; NaN is missing. Intensities (``mtz_type`` J or K) if ``f_calc`` has
+        those of another data set.
     sigma : DataArray along hkl, or None
         Their standard deviations, for the weights w = 1/σ; amplitudes without a positive one
         are left out, with a warning that counts them. None weights all alike.
     f_calc : DataArray along hkl
-        Complex structure factors of the model (or amplitudes that are to be scaled, such as
-        those of another data set), in the same asymmetric unit.
+        Complex structure factors of the model, in the same asymmetric unit; or what another data
+        set is to be scaled by: amplitudes, or intensities, which k_overall exp(-s B_overall s/2)
+        multiplies.
     f_mask : DataArray along hkl, optional
         Structure factors of the solvent mask.
     free : DataArray along hkl, optional
@@ -106,7 +108,7 @@ def scale(
     >>> f_calc = ds.xtal.structure_factor("FC_ALL", "PHIC_ALL")
     >>> found = xrefl.scale(ds.FP, ds.SIGFP, f_calc, free=ds.xtal.free_flag())
     >>> round(found.k_overall, 2), round(found.r_factor, 3)
-    (1.0, 0.194)
+    (1.02, 0.195)
     """
     if loss not in LOSSES:
         raise ValueError(f"loss {loss!r} is none of {', '.join(LOSSES)}")
@@ -124,9 +126,12 @@ def scale(
         known, f_mask = known._replace(f_mask=None), None
     of = crystal(known.f_obs)
     tensors = invariant_tensors(*of) if anisotropic else np.eye(3)[np.newaxis] / np.sqrt(3)
-    terms = terms_of(known.f_calc, known.f_mask, of.cell, tensors, np.zeros(0))
+    power = 2 if known.intensities else 1
+    terms = terms_of(known.f_calc, known.f_mask, of.cell, power * tensors, np.zeros(0))
     work = ~known.free
-    data = np.stack([known.f_obs.values, known.weight])[:, work]
+    # Weak intensities may be negative; the sizes of calculated values are what is fitted.
+    sign = np.where(known.f_calc.values < 0, -1.0, 1.0) if known.intensities else 1.0
+    data = np.stack([known.f_obs.values * sign, known.weight])[:, work]
     fit = Fit(terms.of(work), data, loss)
     start = starting_values(fit.terms, data, np.trace(tensors, axis1=1, axis2=2))
     start, parameters = _with_fixed(start, fixed or {}, tensors, of.spacegroup, terms)
@@ -237,7 +242,8 @@ def _result(
     natural[0, 0] = k_overall
     natural[1:7, place.tensors] = components(tensors).T
     natural[7:, place.solvent] = np.eye(len(solvent))
-    calculated = amplitude(terms, values)
+    power = 2 if known.intensities else 1
+    calculated = total(terms, values)[0] if known.intensities else amplitude(terms, values)
     observed, work = known.f_obs.values, ~known.free
     return ScalingResult(
         k_overall=k_overall,
@@ -256,7 +262,7 @@ def _result(
         converged=found.converged,
         cell=of.cell,
         spacegroup=of.spacegroup,
-        _tensors=tensors,
+        _tensors=power * tensors,
         _values=values,
         _nodes=terms.nodes,
         _given=(f_calc, f_mask),
