@@ -26,6 +26,7 @@ class Observations(NamedTuple):
     f_mask: xr.DataArray | None
     free: NDArray[np.bool_]
     intensities: bool
+    weighted: bool
 
 
 def observations(
@@ -91,7 +92,7 @@ def observations(
     if "free" in known:
         flags = _along(known["free"], joined["f_obs"]).values == 1
     observed_values = joined["f_obs"].astype(np.float64)
-    parts = joined["f_calc"], joined.get("f_mask"), flags, intensities
+    parts = joined["f_calc"], joined.get("f_mask"), flags, intensities, sigma is not None
     return Observations(observed_values, weight, *parts)
 
 
