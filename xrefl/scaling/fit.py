@@ -148,10 +148,12 @@ def starting_values(terms: Terms, data: Array, unit: Array) -> Array:
     used = (data[0] > 0) & (size > 0)
     f, s2 = data[0][used], terms.s2[used]
     ratio = np.log(f / size[used])
-    weight = f * f / (f @ f)
-    mean, mean_s2 = weight @ ratio, weight @ s2
-    spread_s2 = weight @ (s2 - mean_s2) ** 2
-    slope = weight @ ((s2 - mean_s2) * ratio) / spread_s2 if spread_s2 > 0 else 0.0
+    weight = f * f
+    weight /= weight.sum()
+    mean, mean_s2 = (weight * ratio).sum(), (weight * s2).sum()
+    s2 = s2 - mean_s2
+    spread_s2 = (weight * s2 * s2).sum()
+    slope = (weight * s2 * ratio).sum() / spread_s2 if spread_s2 > 0 else 0.0
     values[0] = mean - slope * mean_s2
     values[place.tensors] = -4 * slope * unit
     return values

@@ -61,7 +61,11 @@ def observations(
     known = {name: _present(one) if name != "sigma" else one for name, one in columns.items()}
     observed = known["f_obs"].sizes["hkl"]
     names = [name for name in known if name not in ("sigma", "free")]
-    joined = dict(zip(names, xr.align(*(known[name] for name in names), join="inner"), strict=True))
+    joined = dict(
+        zip(
+            names, xr.align(*(known[name] for name in names), join="inner", copy=False), strict=True
+        )
+    )
     common = joined["f_obs"].sizes["hkl"]
     if not common:
         raise MillerIndexError(_no_overlap(known))
@@ -97,7 +101,7 @@ def observations(
 
 
 def _along(column: xr.DataArray, like: xr.DataArray) -> xr.DataArray:
-    return xr.align(like, column.astype(np.float64), join="left")[1]
+    return xr.align(like, column.astype(np.float64), join="left", copy=False)[1]
 
 
 def _are_intensities(f_obs: xr.DataArray, f_calc: xr.DataArray) -> bool:

@@ -101,7 +101,7 @@ def total(terms: Terms, values: Array) -> Array:
     f: Array = terms.f_calc
     if terms.f_mask is not None:
         f = f + _k_mask(terms, values[place.solvent]) * terms.f_mask
-    scale: Array = np.exp(values[0] - 0.25 * (values[place.tensors] @ terms.forms))
+    scale: Array = np.exp(values[0] - 0.25 * np.einsum("m,mn", values[place.tensors], terms.forms))
     return scale * f
 
 
