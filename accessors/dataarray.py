@@ -11,6 +11,7 @@ from xrefl.fourier import values as map_values
 from xrefl.fourier.complete import complete_cell
 from xrefl.hkl import values
 from xrefl.io.ccp4.write import to_ccp4
+from xrefl.models.solvent_mask import solvent_fraction
 
 __all__ = ["DataArrayAccessor"]
 
@@ -32,4 +33,5 @@ class DataArrayAccessor(ReflectionAccessor[xr.DataArray]):
     symmetrize = method(map_values.symmetrize)
     interpolate = method(map_values.interpolate)
     complete_cell = method(complete_cell)
+    solvent_fraction = method(solvent_fraction)
     to_ccp4 = method(to_ccp4)

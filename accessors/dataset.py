@@ -23,6 +23,8 @@ from xrefl.hkl import (
 )
 from xrefl.io.mtz import write
 from xrefl.io.refln_cif import write as write_cif
+from xrefl.models.matthews import matthews
+from xrefl.models.solvent_mask import solvent_mask
 from xrefl.statistics import agreement, means
 from xrefl.statistics.completeness import completeness, multiplicity
 from xrefl.statistics.moments import moments
@@ -71,6 +73,9 @@ class DatasetAccessor(ReflectionAccessor[xr.Dataset]):
     to_map = method(maps.to_map)
     to_patterson = method(patterson.to_patterson)
     map_coefficients = method(coefficients.map_coefficients)
+
+    solvent_mask = method(solvent_mask)
+    matthews = method(matthews)
 
     to_dataframe = method(frame.to_dataframe)
     to_mtz = method(write.to_mtz)
