@@ -5,6 +5,7 @@ from __future__ import annotations
 import xarray as xr
 
 from xrefl.accessors._method import method
+from xrefl.accessors.plots import DatasetPlots
 from xrefl.accessors.reflections import ReflectionAccessor
 from xrefl.fourier import coefficients, grid, maps, patterson, size
 from xrefl.hkl import (
@@ -36,6 +37,11 @@ __all__ = ["DatasetAccessor"]
 @xr.register_dataset_accessor("xtal")
 class DatasetAccessor(ReflectionAccessor[xr.Dataset]):
     """Crystallography of reflections, merged or unmerged."""
+
+    @property
+    def plot(self) -> DatasetPlots:
+        """Pictures of the reflections: ``.xtal.plot.zone("hk0")``."""
+        return DatasetPlots(self._obj)
 
     columns = method(find.columns)
     free_flag = method(find.free_flag)
