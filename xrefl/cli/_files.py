@@ -1,0 +1,71 @@
+"""What the commands that write files have in common."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import IO
+
+import typer
+
+__all__ = ["check_suffix", "number", "numbers", "report", "stream"]
+
+
+def check_suffix(target: Path, suffixes: Sequence[str], what: str) -> str:
+    """Return the suffix of a file to write, without ``.gz``; none for the standard output.
+
+    Raises
+    ------
+    BadParameter
+        It is not one of those for what is to be written.
+    """
+    if str(target) == "-":
+        return ""
+    plain = target.with_suffix("") if target.suffix.lower() == ".gz" else target
+    if plain.suffix.lower() not in suffixes:
+        names = f"{', '.join(suffixes[:-1])} or {suffixes[-1]}"
+        raise typer.BadParameter(
+            f"the name of {what} ends in {names}, with or without .gz, not as in {target.name!r}"
+        )
+    return plain.suffix.lower()
+
+
+def stream(target: Path) -> Path | IO[bytes]:
+    """Return where to write; ``-`` is the standard output."""
+    return sys.stdout.buffer if str(target) == "-" else target
+
+
+def report(target: Path, facts: Sequence[tuple[str, str]]) -> None:
+    """Print what has been written: beside the file, if that is the standard output."""
+    to_stdout = str(target) == "-"
+    lines = [f"  {name:<13} {value}" for name, value in facts]
+    typer.echo("\n".join(["standard output" if to_stdout else str(target), *lines]), err=to_stdout)
+
+
+def numbers(text: str, count: int, option: str) -> list[float]:
+    """Return the numbers of a list with commas.
+
+    Raises
+    ------
+    BadParameter
+        There are others than ``count``, or something else than numbers.
+    """
+    try:
+        values = [float(one) for one in text.split(",")]
+    except ValueError:
+        values = []
+    if len(values) != count:
+        raise typer.BadParameter(f"{option} takes {count} numbers with commas, not {text!r}")
+    return values
+
+
+def number(value: float, scale: float) -> str:
+    """Return a number as text: 0 for what is nothing beside a scale.
+
+    Examples
+    --------
+    >>> number(-4.8e-10, 0.67), number(1 / 3, 0.67)
+    ('0', '0.33333')
+    """
+    return "0" if abs(value) < 1e-6 * scale else f"{value:.5g}"
