@@ -24,6 +24,10 @@ from xrefl.hkl import (
 )
 from xrefl.io.mtz import write
 from xrefl.io.refln_cif import write as write_cif
+from xrefl.models import assign
+from xrefl.models.addends import addends
+from xrefl.models.density import density
+from xrefl.models.structure_factors import structure_factors
 from xrefl.statistics import agreement, means
 from xrefl.statistics.completeness import completeness, multiplicity
 from xrefl.statistics.moments import moments
@@ -36,7 +40,9 @@ __all__ = ["DatasetAccessor"]
 
 @xr.register_dataset_accessor("xtal")
 class DatasetAccessor(ReflectionAccessor[xr.Dataset]):
-    """Crystallography of reflections, merged or unmerged."""
+    """Crystallography of reflections, merged or unmerged, and of atomic models."""
+
+    assign_crystal = method(assign.assign_crystal)
 
     @property
     def plot(self) -> DatasetPlots:
@@ -77,6 +83,10 @@ class DatasetAccessor(ReflectionAccessor[xr.Dataset]):
     to_map = method(maps.to_map)
     to_patterson = method(patterson.to_patterson)
     map_coefficients = method(coefficients.map_coefficients)
+
+    addends = method(addends)
+    structure_factors = method(structure_factors)
+    density = method(density)
 
     to_dataframe = method(frame.to_dataframe)
     to_mtz = method(write.to_mtz)

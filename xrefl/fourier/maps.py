@@ -161,7 +161,7 @@ def grid_to_map(grid: xr.DataArray) -> xr.DataArray:
     """
     known = as_grid(grid)
     if in_chunks(known.array):
-        return _map_of_chunks(known)
+        return _map_of_chunks(known).assign_attrs(_blur(grid))
     data = whole(
         _map_of_grid,
         known.array,
@@ -170,7 +170,8 @@ def grid_to_map(grid: xr.DataArray) -> xr.DataArray:
         shape=known.size,
         dtype=np.float32,
     )
-    return new_map(data, *known.crystal).rename("map")
+    rho = new_map(data, *known.crystal).rename("map")
+    return rho.assign_attrs(_blur(grid))
 
 
 def map_to_grid(rho: xr.DataArray, *, half_l: bool = False) -> xr.DataArray:
@@ -216,11 +217,17 @@ def map_to_grid(rho: xr.DataArray, *, half_l: bool = False) -> xr.DataArray:
     shape = (nu, nv, nw // 2 + 1) if half_l else known.size
     dtype = np.complex128 if rho.dtype == np.float64 else np.complex64
     if in_chunks(known.array):
-        return _grid_of_chunks(known, half_l, dtype)
+        return _grid_of_chunks(known, half_l, dtype).assign_attrs(_blur(rho))
     data = whole(
         _grid_of_map, known.array, known.crystal.cell.volume, half_l, shape=shape, dtype=dtype
     )
-    return new_grid(data, *known.crystal, half_l).rename("structure_factor")
+    grid = new_grid(data, *known.crystal, half_l).rename("structure_factor")
+    return grid.assign_attrs(_blur(rho))
+
+
+def _blur(obj: xr.DataArray) -> dict[str, Any]:
+    """Return the blur of a density, which its transform has as well."""
+    return {"blur": obj.attrs["blur"]} if "blur" in obj.attrs else {}
 
 
 def _map_of_chunks(known: Grid) -> xr.DataArray:

@@ -22,14 +22,13 @@ from xrefl.fourier.transform import analysis
 from xrefl.hkl.crystal import Crystal
 from xrefl.hkl.index import HKLIndex
 from xrefl.hkl.values import amplitude_phase
+from xrefl.scattering.mott_bethe import mott_bethe_factor
 
 if TYPE_CHECKING:
     from xrefl.crystal.miller import Column
 
 __all__ = ["to_structure_factors"]
 
-# Bohr radius in Å (CODATA 2018).
-_BOHR = 0.529177210903
 _MIN_ROWS = 50_000
 # exp of more is beyond the range of 32-bit floats, or its products with amplitudes soon are
 _LARGEST_EXPONENT = 60
@@ -41,7 +40,7 @@ def to_structure_factors(
     dmin: float | None = None,
     with_000: bool = False,
     with_absent: bool = False,
-    unblur: float = 0.0,
+    unblur: float | None = None,
     mott_bethe: bool = False,
 ) -> xr.Dataset:
     """Return the structure factors of a map, or those on a reciprocal grid, as reflections.
@@ -58,8 +57,9 @@ def to_structure_factors(
         Whether 0 0 0 is among them.
     with_absent : bool
         Whether systematically absent reflections are.
-    unblur : float
-        B in Å²: amplitudes are multiplied by exp(B/(4d²)), which undoes a blur of the density.
+    unblur : float, optional
+        B in Å²: amplitudes are multiplied by exp(B/(4d²)), which undoes a blur of the density. By
+        default that in ``attrs["blur"]``, where ``model.xtal.density`` leaves it; else 0.
     mott_bethe : bool
         Multiply by -d²/(2 pi² a0), with a0 the Bohr radius: so X-ray structure factors less those
         of the nuclei, f - Z, become those of electrons (Mott-Bethe formula, International Tables C,
@@ -89,6 +89,7 @@ def to_structure_factors(
     """
     known = as_grid(obj) if is_grid(obj) else as_map(obj)
     cell, group = known.crystal
+    unblur = obj.attrs.get("blur", 0.0) if unblur is None else unblur
     if not math.isfinite(unblur):
         raise CrystalError(f"unblur must be a finite B in Å², not {unblur!r}")
     most = known.size if dmin is None else cell.hkl_limits(dmin)
@@ -174,9 +175,7 @@ def _factors(
         )
     factors = np.exp(exponents)
     if mott_bethe:
-        with np.errstate(divide="ignore"):
-            spacing2 = np.where(inv_d2 > 0, 1 / inv_d2, np.nan)
-        factors *= spacing2 / (-2 * math.pi**2 * _BOHR)
+        factors *= mott_bethe_factor(inv_d2)
     return factors
 
 

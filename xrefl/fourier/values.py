@@ -20,7 +20,7 @@ from xrefl.fourier.layout import as_map
 from xrefl.fourier.size import require_suitable
 from xrefl.fourier.statistics import statistics
 
-__all__ = ["interpolate", "normalize", "symmetrize"]
+__all__ = ["interpolate", "normalize", "sum_over_mates", "symmetrize"]
 
 _HOW = ("sum", "max", "mean")
 # Up to this part of its mean, the deviation of a flat map may come from rounding.
@@ -163,23 +163,34 @@ def interpolate(
     return xr.DataArray(values, rest.coords, rest.dims, name=rho.name or "map")
 
 
+def sum_over_mates(values: NDArray[Any], group: SpaceGroup) -> None:
+    """Replace the values of a map by what points have together with their symmetry mates."""
+    if len(group.translations) > 1:
+        _symmetrize(values, group, "sum", values)
+
+
 def _float_type(dtype: np.dtype[Any]) -> type[np.floating[Any]]:
     """Return the type of what is calculated of a map's values."""
     return np.float64 if dtype == np.float64 else np.float32
 
 
 def _symmetrized(values: NDArray[Any], group: SpaceGroup, how: str) -> NDArray[Any]:
-    from xrefl.fourier import _kernels
-
     kind = _float_type(values.dtype)
     values = np.ascontiguousarray(values, kind)
-    shifts = group.translations.astype(np.int64) * np.array(values.shape) // DEN
     out = empty(values.size, kind).reshape(values.shape)
+    _symmetrize(values, group, how, out)
+    return out
+
+
+def _symmetrize(values: NDArray[Any], group: SpaceGroup, how: str, out: NDArray[Any]) -> None:
+    """Give all points what they have together with their mates; ``out`` may be the values."""
+    from xrefl.fourier import _kernels
+
+    shifts = group.translations.astype(np.int64) * np.array(values.shape) // DEN
     args = values, group.rotations.astype(np.int64), shifts, _HOW.index(how), out
     planes = max(2, 50_000 // (values.shape[1] * values.shape[2]))
     # the first planes have most of the work
     over_rows(_kernels.symmetrize, values.shape[0], *args, min_rows=planes, slices_per_thread=32)
-    return out
 
 
 def _interpolated(
