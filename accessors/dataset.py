@@ -5,6 +5,7 @@ from __future__ import annotations
 import xarray as xr
 
 from xrefl.accessors._method import method
+from xrefl.accessors.plots import DatasetPlots
 from xrefl.accessors.reflections import ReflectionAccessor
 from xrefl.fourier import coefficients, grid, maps, patterson, size
 from xrefl.hkl import (
@@ -23,8 +24,12 @@ from xrefl.hkl import (
 )
 from xrefl.io.mtz import write
 from xrefl.io.refln_cif import write as write_cif
+from xrefl.models import assign
+from xrefl.models.addends import addends
+from xrefl.models.density import density
 from xrefl.models.matthews import matthews
 from xrefl.models.solvent_mask import solvent_mask
+from xrefl.models.structure_factors import structure_factors
 from xrefl.statistics import agreement, means
 from xrefl.statistics.completeness import completeness, multiplicity
 from xrefl.statistics.moments import moments
@@ -37,7 +42,14 @@ __all__ = ["DatasetAccessor"]
 
 @xr.register_dataset_accessor("xtal")
 class DatasetAccessor(ReflectionAccessor[xr.Dataset]):
-    """Crystallography of reflections, merged or unmerged."""
+    """Crystallography of reflections, merged or unmerged, and of atomic models."""
+
+    assign_crystal = method(assign.assign_crystal)
+
+    @property
+    def plot(self) -> DatasetPlots:
+        """Pictures of the reflections: ``.xtal.plot.zone("hk0")``."""
+        return DatasetPlots(self._obj)
 
     columns = method(find.columns)
     free_flag = method(find.free_flag)
@@ -76,6 +88,9 @@ class DatasetAccessor(ReflectionAccessor[xr.Dataset]):
 
     solvent_mask = method(solvent_mask)
     matthews = method(matthews)
+    addends = method(addends)
+    structure_factors = method(structure_factors)
+    density = method(density)
 
     to_dataframe = method(frame.to_dataframe)
     to_mtz = method(write.to_mtz)

@@ -106,7 +106,7 @@ def test_as_mrcfile_writes_it(tmp_path, mode):
     assert density.encoding["ccp4_mode"] == mode
     assert np.array_equal(density.values, values.transpose())
     assert density.attrs["cell"] == [10.5, 9, 7.5, 90, 90, 90]
-    assert density.attrs["origin"] == [10, 20, 30]
+    assert density.attrs["origin"] == [10, 20, 33]  # the first point, at z = -2, is at 30
     assert density.attrs["spacegroup"] == "P 1"
     assert np.allclose(density.z, (np.arange(5) - 2) / 5)
     assert density.attrs["labels"]

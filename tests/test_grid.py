@@ -201,6 +201,40 @@ def test_grids_survive_netcdf(wkd, tmp_path):
         xr.testing.assert_equal(back.xtal.d(), value.xtal.d())
 
 
+def test_complex_grids_and_maps_survive_zarr(wkd, tmp_path):
+    grid = wkd.xtal.to_grid(F, PHI, half_l=True)
+    rho = grid.xtal.to_map()
+    for obj in (grid, rho):
+        obj.to_zarr(tmp_path / f"{obj.name}.zarr", consolidated=False)
+        back = xr.open_dataarray(tmp_path / f"{obj.name}.zarr", engine="zarr", consolidated=False)
+        xr.testing.assert_equal(back, obj)
+        assert back.xtal.cell == wkd.xtal.cell and back.xtal.spacegroup == wkd.xtal.spacegroup
+        xr.testing.assert_equal(
+            back.xtal.to_structure_factors(dmin=2), obj.xtal.to_structure_factors(dmin=2)
+        )
+
+
+@pytest.mark.parametrize("half", [False, True])
+def test_a_part_of_a_grid_is_not_taken_for_a_half(wkd, half):
+    grid = wkd.xtal.to_grid(F, PHI, half_l=half)
+    assert grid.attrs["grid"] == [54, 6, 18]
+    part = grid.isel(l=slice(0, 5))  # as the half of a grid of 8 points would be
+    for method in ("to_map", "to_structure_factors", "d"):
+        with pytest.raises(FormatError, match=r"\(54, 6, 8\) points.*says \(54, 6, 18\)"):
+            getattr(part.xtal, method)()
+    with pytest.raises(FormatError, match="not that of a whole unit cell"):
+        grid.isel(h=slice(0, 0)).xtal.to_map()
+    with pytest.raises(FormatError, match="not that of a whole unit cell"):
+        grid.assign_coords(k=list("abcdef")).xtal.to_map()
+    with pytest.raises(FormatError, match="'l' is not that of a whole unit cell"):
+        grid.drop_vars("l").xtal.d()
+    for wrong in (np.full(grid.l.size, np.nan), grid.l.values * 1j, ["x"] * grid.l.size):
+        with pytest.raises(FormatError, match="'l' is not that of a whole unit cell"):
+            grid.assign_coords(l=wrong).xtal.d()
+    with pytest.raises(FormatError, match="a reciprocal grid is of numbers, not of datetime64"):
+        grid.real.astype("M8[s]").assign_attrs(grid.attrs).xtal.to_map()
+
+
 def test_bad_input(wkd):
     with pytest.raises(MissingColumnError, match="no column 'nothing'"):
         wkd.xtal.to_grid("nothing", PHI)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+
 import gemmi
 import numpy as np
 import pytest
@@ -282,75 +284,6 @@ def test_lazy_columns_give_lazy_maps(wkd):
     assert listed.compute().sizes == back.sizes
 
 
-def test_normalize(wkd):
-    rho = wkd.xtal.to_map(F, PHI, sample_rate=2.6)
-    theirs = gemmi.FloatGrid(rho.values + 5, gemmi.UnitCell(*wkd.attrs["cell"]))
-    theirs.normalize()
-    ours = (rho + 5).xtal.normalize()
-    assert ours.dtype == np.float32 and ours.attrs["units"] == "σ"
-    assert ours.xtal.spacegroup == wkd.xtal.spacegroup
-    np.testing.assert_allclose(ours, theirs.array, atol=1e-5)
-    assert np.isnan((rho * 0).xtal.normalize()).all()
-
-
-@pytest.mark.parametrize("name", GROUPS)
-def test_symmetrized_maps_are_those_of_gemmi(name):
-    group = xrefl.SpaceGroup(name)
-    size = random_structure_factors(name, GROUPS[name], 4.0).xtal.grid_size(sample_rate=3)
-    values = np.random.default_rng(0).normal(size=size).astype(np.float32)
-    coords = {letter: np.arange(n) / n for letter, n in zip("xyz", size, strict=True)}
-    attrs = {"cell": list(GROUPS[name]), "spacegroup": name}
-    rho = xr.DataArray(values, coords, attrs=attrs)
-    for how, method in (("sum", "sum"), ("max", "max"), ("mean", "avg")):
-        theirs = gemmi.FloatGrid(values, gemmi.UnitCell(*GROUPS[name]), gemmi.SpaceGroup(name))
-        getattr(theirs, f"symmetrize_{method}")()
-        ours = rho.xtal.symmetrize(how=how)
-        np.testing.assert_allclose(ours, theirs.array, atol=1e-5 * len(group.operations))
-        assert ours.attrs == rho.attrs
-
-
-def test_maps_of_structure_factors_have_their_symmetry(wkd):
-    rho = wkd.xtal.to_map(F, PHI, sample_rate=3)
-    for how in ("mean", "max"):
-        np.testing.assert_allclose(rho.xtal.symmetrize(how=how), rho, atol=2e-6)
-
-
-def test_interpolation(wkd):
-    rho = wkd.xtal.to_map(F, PHI, sample_rate=4)
-    rng = np.random.default_rng(0)
-    places = rng.uniform(-2, 2, (50, 3))
-    cell = gemmi.UnitCell(*wkd.attrs["cell"])
-    theirs = gemmi.FloatGrid(rho.values, cell)
-    positions = wkd.xtal.cell.orthogonalize(places)
-    ours = rho.xtal.interpolate(positions)
-    expected = [theirs.interpolate_value(gemmi.Fractional(*one)) for one in places]
-    np.testing.assert_allclose(ours, expected, atol=2e-6)
-    np.testing.assert_allclose(rho.xtal.interpolate(places, cartesian=False), ours, atol=2e-6)
-    # a spline of a band-limited map is near to the sum of its waves
-    f = wkd.xtal.expand_to_p1().xtal.structure_factor(F, PHI).dropna("hkl")
-    hkl = np.column_stack([f[name].values for name in "hkl"])
-    waves = (f.values * np.exp(-2j * np.pi * places @ hkl.T)).real
-    true = (2 * waves).sum(axis=1) / wkd.xtal.cell.volume
-    cubic = rho.xtal.interpolate(positions, order=3)
-    np.testing.assert_allclose(cubic, true, atol=0.02)
-    assert abs(cubic - true).max() < abs(ours - true).max() / 5
-
-
-def test_interpolation_at_points_of_the_grid_and_at_atoms(wkd):
-    rho = wkd.xtal.to_map(F, PHI, sample_rate=3)
-    for order in (1, 3):
-        value = rho.xtal.interpolate([3 / 90, 9 / 8, -4 / 30], order=order, cartesian=False)
-        assert value.shape == ()
-        assert value.item() == pytest.approx(rho[3, 1, 26].item(), abs=1e-5)
-    model = xrefl.open_model(xrefl.tutorial.path("5wkd", kind="model"))
-    density = rho.xtal.interpolate(model.xyz)
-    assert density.dims == ("atom",) and density.dtype == np.float32
-    assert density.mean() > 1.5
-    lost = model.xyz.copy(deep=True)
-    lost[1, 2] = np.nan
-    assert np.flatnonzero(np.isnan(rho.xtal.interpolate(lost))).tolist() == [1]
-
-
 def test_patterson(wkd):
     ds = wkd.assign(F=wkd.F_meas_au.fillna(0).assign_attrs(mtz_type="F"))
     ds = ds.assign(I=(ds.F**2).assign_attrs(mtz_type="J"))
@@ -389,6 +322,25 @@ def test_a_map_of_nothing_is_zero(wkd):
     assert wkd.isel(hkl=slice(0)).xtal.to_map(F, PHI).xtal.to_structure_factors().sizes["hkl"] == 0
 
 
+def test_a_section_is_not_taken_for_a_map(wkd):
+    rho = wkd.xtal.to_map(F, PHI)
+    assert rho.attrs["grid"] == [54, 6, 18]
+    section = rho.isel(z=[0])
+    with pytest.raises(FormatError, match=r"\(54, 6, 1\) points of the \(54, 6, 18\)"):
+        section.xtal.to_grid()
+    file = io.BytesIO()
+    section.xtal.to_ccp4(file)
+    assert xrefl.open_ccp4(file.getvalue()).attrs["grid"] == [54, 6, 18]
+
+
+def test_limits_of_unblurring(wkd):
+    rho = wkd.xtal.to_map(F, PHI)
+    with pytest.raises(CrystalError, match=r"unblur=100000 multiplies amplitudes at .* by exp\("):
+        rho.xtal.to_structure_factors(unblur=1e5)
+    weak = rho.xtal.to_structure_factors(unblur=-1e5, dmin=2)
+    assert (weak.F >= 0).all()
+
+
 def test_bad_input(wkd):
     anomalous = xr.concat([wkd[[F, PHI]]] * 2, dim="friedel").assign_attrs(wkd.attrs)
     for method in ("to_map", "to_grid"):
@@ -418,7 +370,7 @@ def test_bad_input(wkd):
     with pytest.raises(FormatError, match="how must be 'sum', 'max' or 'mean', not 'min'"):
         rho.xtal.symmetrize(how="min")
     with pytest.raises(CrystalError, match="does not map the points"):
-        rho.isel(y=0, drop=True).expand_dims(y=[0.0], axis=1).xtal.symmetrize()
+        rho[:, :1].assign_attrs(grid=[54, 1, 18]).xtal.symmetrize()
     for points in ([1, 2], "abc", 3.0):
         with pytest.raises(FormatError, match=r"points are numbers of shape \(..., 3\)"):
             rho.xtal.interpolate(points)

@@ -13,10 +13,10 @@ import xarray as xr
 from tests.conftest import real_files
 from tests.test_model_pdb import assert_as_gemmi, random_structure
 from xrefl import SpaceGroup, UnitCell
+from xrefl.crystal.sites import site_symmetry_order
 from xrefl.errors import FormatError, FormatWarning
 from xrefl.io.model.elements import element_of_label, split_type_symbol
 from xrefl.io.model.open import open_model
-from xrefl.io.model.sites import site_symmetry_order
 
 CELL = """_cell_length_a 10
 _cell_length_b 11(1)

@@ -1,4 +1,4 @@
-"""The Wilson plot, and the form factors it needs."""
+"""The Wilson plot."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import gemmi
 import numpy as np
 import pytest
 import xarray as xr
@@ -16,7 +15,7 @@ import xarray as xr
 import xrefl
 from xrefl.crystal.spacegroup import SpaceGroup
 from xrefl.errors import CrystalError, CrystalMismatchError, MillerIndexError, MissingColumnError
-from xrefl.scattering.form_factor_tables import it92
+from xrefl.scattering.form_factor import form_factor
 
 CELLS = {
     "P 1": (19.0, 21.0, 24.0, 80.0, 95.0, 101.0),
@@ -39,7 +38,7 @@ def atoms_at_random(name: str, dmin: float = 1.6, seed: int = 0) -> xr.Dataset:
         xyz = rng.random((number, 3))
         for R, t in zip(group.rotations, group.translations / 24, strict=True):
             phases += np.exp(2j * np.pi * (hkl @ (xyz @ R.T + t).T)).sum(axis=1)
-        total += it92(element, stol2) * phases
+        total += form_factor(element).sf(stol2) * phases
     intensity = K * abs(total) ** 2 * np.exp(-2 * B * stol2)
     index = xrefl.HKLIndex.from_miller(*hkl.T, cell=cell.parameters, spacegroup=group.name)
     columns = {
@@ -48,34 +47,6 @@ def atoms_at_random(name: str, dmin: float = 1.6, seed: int = 0) -> xr.Dataset:
     }
     attrs = {"cell": list(cell.parameters), "spacegroup": group.name}
     return xr.Dataset(columns, index.coordinates(), attrs)
-
-
-def test_form_factors_are_those_of_gemmi():
-    stol2 = np.linspace(0, 4, 50)
-    for number in range(1, 99):
-        element = gemmi.Element(number)
-        theirs = [element.it92.calculate_sf(value) for value in stol2]
-        # gemmi calculates in single precision, with terms of up to 100 electrons
-        np.testing.assert_allclose(it92(element.name, stol2), theirs, rtol=0, atol=1e-5)
-    np.testing.assert_array_equal(it92("D", stol2), it92("H", stol2))
-
-
-def test_form_factor_coefficients_are_those_of_gemmi():
-    from xrefl.scattering.form_factor_tables import _coefficients
-
-    ours = {element: np.float32([*a, *b, c]) for element, (a, b, c) in _coefficients().items()}
-    theirs = {
-        element.name: np.float32(element.it92.get_coefs())
-        for element in map(gemmi.Element, [*range(1, 99), "D"])
-    }
-    assert ours.keys() == theirs.keys()
-    for element, values in theirs.items():
-        np.testing.assert_array_equal(ours[element], values, err_msg=element)
-
-
-def test_shape_of_form_factors():
-    assert it92("Se", 0.1).shape == ()
-    assert it92("Se", np.zeros((2, 3))).shape == (2, 3)
 
 
 @pytest.mark.parametrize("name", CELLS)
@@ -188,7 +159,7 @@ def test_contents_must_be_given():
     for wrong in ({"residues": 0}, {"residues": -4}, {"atoms": {}}, {"atoms": {"C": np.nan}}):
         with pytest.raises(CrystalError, match="must be positive"):
             ds.xtal.wilson("FP", **wrong)
-    with pytest.raises(CrystalError, match="no X-ray form factor of element 'CA'"):
+    with pytest.raises(CrystalError, match="no form factor of element 'CA'"):
         ds.xtal.wilson("FP", atoms={"CA": 1})
 
 

@@ -37,11 +37,17 @@ if TYPE_CHECKING:
     from xrefl.scaling.result import ScalingResult as ScalingResult
     from xrefl.scaling.scale import scale as scale
     from xrefl.scaling.sigma_a import sigma_a as sigma_a
+    from xrefl.scattering.anomalous import HC as HC
+    from xrefl.scattering.anomalous import cromer_liberman as cromer_liberman
+    from xrefl.scattering.form_factor import FormFactor as FormFactor
+    from xrefl.scattering.form_factor import form_factor as form_factor
     from xrefl.statistics.shells import Shells as Shells
 
 __version__ = "0.1.0"
 
 _HOME = {
+    "FormFactor": "xrefl.scattering.form_factor",
+    "HC": "xrefl.scattering.anomalous",
     "HKLIndex": "xrefl.hkl.index",
     "Op": "xrefl.crystal.op",
     "ScalingResult": "xrefl.scaling.result",
@@ -50,6 +56,8 @@ _HOME = {
     "UnitCell": "xrefl.crystal.cell",
     "cif_to_mtz": "xrefl.io.convert.cif_to_mtz",
     "count_reflections": "xrefl.crystal.generate",
+    "cromer_liberman": "xrefl.scattering.anomalous",
+    "form_factor": "xrefl.scattering.form_factor",
     "miller_indices": "xrefl.crystal.generate",
     "mtz_to_cif": "xrefl.io.convert.mtz_to_cif",
     "open_ccp4": "xrefl.io.ccp4.open",

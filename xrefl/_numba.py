@@ -14,6 +14,7 @@ from __future__ import annotations
 from typing import Any
 
 import numba
+from numba import extending
 
 _njit: Any = numba.njit
 
@@ -34,3 +35,21 @@ lean_helper: Any = _njit(error_model="numpy", _nrt=False)
 
 lean_inline: Any = _njit(error_model="numpy", _nrt=False, forceinline=True)
 """Decorator of a function that becomes part of the lean kernels that call it."""
+
+# Sums are taken in any order, so that they are done in vectors, and products and sums in one step.
+# NaN and infinity stay what they are.
+_IN_ANY_ORDER = {"reassoc", "contract", "nsz"}
+
+summing_kernel: Any = _njit(
+    nogil=True, cache=True, error_model="numpy", fastmath=_IN_ANY_ORDER, _nrt=False
+)
+"""Decorator of a lean kernel that spends its time in sums."""
+
+summing_helper: Any = _njit(error_model="numpy", fastmath=_IN_ANY_ORDER, _nrt=False, inline="never")
+"""Decorator of a function that summing kernels call."""
+
+exact_helper: Any = _njit(error_model="numpy", fastmath={"contract"}, _nrt=False, inline="never")
+"""Decorator of one that goes by what rounding leaves of a sum."""
+
+intrinsic: Any = extending.intrinsic
+"""Decorator of what says itself which instructions it becomes."""

@@ -10,7 +10,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from xrefl import __version__
-from xrefl.cli import cif2mtz, info, mask, mtz2cif
+from xrefl.cli import cif2mtz, info, map2sf, mask, mtz2cif, sf2map
 from xrefl.errors import XreflError
 
 __all__ = ["app", "main"]
@@ -25,6 +25,8 @@ app.command("info")(info.info)
 app.command("cif2mtz")(cif2mtz.cif2mtz)
 app.command("mtz2cif")(mtz2cif.mtz2cif)
 app.command("mask")(mask.mask)
+app.command("sf2map")(sf2map.sf2map)
+app.command("map2sf")(map2sf.map2sf)
 
 
 def _print_version(wanted: bool) -> None:

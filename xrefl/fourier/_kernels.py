@@ -22,13 +22,18 @@ def fill(
     phasors: Any,
     limits: Any,
     half: Any,
+    size: Any,
+    first: Any,
     grid: Any,
 ) -> None:
     """Write rows to a grid, under the indices of all equivalents and of their Friedel mates.
 
-    What lies beyond the limits is left out, and so are missing values.
+    What lies beyond the limits is left out, and so are missing values. Of a grid of some size
+    there may be a block, which begins at ``first``.
     """
-    nu, nv, nw = grid.shape
+    nu, nv, nw = size
+    x, y, z = first
+    mu, mv, mw = grid.shape
     for row in range(start, stop):
         value = values[row]
         if value != value:
@@ -44,13 +49,17 @@ def fill(
             turn %= 24
             moved = value if turn == 0 else value * phasors[turn]
             if c >= 0 or not half:
-                grid[a if a >= 0 else a + nu, b if b >= 0 else b + nv, c if c >= 0 else c + nw] = (
-                    moved
-                )
+                i = (a if a >= 0 else a + nu) - x
+                j = (b if b >= 0 else b + nv) - y
+                m = (c if c >= 0 else c + nw) - z
+                if 0 <= i < mu and 0 <= j < mv and 0 <= m < mw:
+                    grid[i, j, m] = moved
             if c <= 0 or not half:
-                grid[
-                    -a if a <= 0 else nu - a, -b if b <= 0 else nv - b, -c if c <= 0 else nw - c
-                ] = np.conj(moved)
+                i = (-a if a <= 0 else nu - a) - x
+                j = (-b if b <= 0 else nv - b) - y
+                m = (-c if c <= 0 else nw - c) - z
+                if 0 <= i < mu and 0 <= j < mv and 0 <= m < mw:
+                    grid[i, j, m] = np.conj(moved)
 
 
 @kernel
@@ -69,10 +78,11 @@ def gather(start: Any, stop: Any, h: Any, k: Any, l: Any, grid: Any, half: Any, 
 
 @kernel
 def symmetrize(
-    start: Any, stop: Any, rho: Any, rotations: Any, shifts: Any, maximum: Any, out: Any
+    start: Any, stop: Any, rho: Any, rotations: Any, shifts: Any, how: Any, out: Any
 ) -> None:
-    """Give all images of a point the sum of their values, or the largest.
+    """Give all images of a point the sum of their values (how = 0), the largest (1), or mean (2).
 
+    Missing values are skipped; where all are, the result is NaN.
     Shifts are in steps of the grid, and axes that a rotation mixes have equally many. Whoever
     comes to the first of the images writes all of them, so that threads do not meet.
     """
@@ -109,12 +119,18 @@ def symmetrize(
                         break
                 if not is_first:
                     continue
-                value = values[images[0]]
-                for n in range(1, count):
+                value = np.nan
+                present = 0
+                for n in range(count):
                     other = values[images[n]]
-                    if not maximum:
+                    if other != other:
+                        continue
+                    present += 1
+                    if present == 1 or (how == 1 and other > value):
+                        value = np.float64(other)
+                    elif how != 1:
                         value += other
-                    elif other > value:
-                        value = other
+                if how == 2 and present > 0:
+                    value /= present
                 for n in range(count):
                     result[images[n]] = value

@@ -8,8 +8,9 @@ import numpy as np
 import xarray as xr
 
 from xrefl.errors import FormatError
+from xrefl.hkl.crystal import unit_cell
 
-__all__ = ["Placement", "covers_cell", "placement"]
+__all__ = ["Placement", "covers_cell", "known_grid", "origin", "placement"]
 
 AXES = ("x", "y", "z")
 # What coordinates may be off, in steps of the grid.
@@ -51,16 +52,65 @@ def placement(density: xr.DataArray) -> Placement:
     Placement(start=(-1, 0, 0), size=(4, 2, 2), grid=(8, 2, 2))
     """
     if set(density.dims) != set(AXES):
-        raise FormatError(f"a map has the dimensions x, y and z, not {tuple(density.dims)}")
-    known = density.attrs.get("grid")
-    if known is not None and len(known) != 3:
-        raise FormatError(f"attrs['grid'] must be three numbers of points, not {known!r}")
+        raise FormatError(
+            f"a map has the dimensions x, y and z, not {tuple(density.dims)}; "
+            "grid.xtal.to_map() makes one of a reciprocal grid"
+        )
+    known = known_grid(density)
     starts, grids = [], []
     for i, axis in enumerate(AXES):
-        start, grid = _along(density, axis, None if known is None else int(known[i]))
+        start, grid = _along(density, axis, None if known is None else known[i])
         starts.append(start)
         grids.append(grid)
     return Placement(tuple(starts), tuple(density.sizes[axis] for axis in AXES), tuple(grids))
+
+
+def known_grid(obj: xr.DataArray) -> tuple[int, ...] | None:
+    """Return the numbers of points along the cell that ``attrs["grid"]`` tells, if it is there.
+
+    Raises
+    ------
+    FormatError
+        It is not three positive whole numbers.
+    """
+    if "grid" not in obj.attrs:
+        return None
+    known = np.asarray(obj.attrs["grid"])
+    if known.shape != (3,) or known.dtype.kind not in "iu" or (known < 1).any():
+        raise FormatError(
+            f"attrs['grid'] must be three numbers of points, not {obj.attrs['grid']!r}"
+        )
+    return tuple(known.tolist())
+
+
+def origin(density: xr.DataArray) -> tuple[float, ...]:
+    """Return where the first point of a map is, as the word ORIGIN of MRC files has it, in Å.
+
+    Without ``attrs["origin"]``, the place of the point 0 0 0 of the cell, it is 0 0 0, which says
+    nothing: coordinates alone count.
+
+    Raises
+    ------
+    FormatError
+        ``attrs["origin"]`` is not three finite numbers, or beyond the range of 32-bit floats.
+    CrystalError
+        The unit cell is not known.
+    """
+    if "origin" not in density.attrs:
+        return 0.0, 0.0, 0.0
+    corner = np.asarray(density.attrs["origin"])
+    if corner.shape != (3,) or corner.dtype.kind not in "fiu":
+        raise FormatError(
+            f"attrs['origin'] must be three lengths in Å, not {density.attrs['origin']!r}"
+        )
+    if not (np.abs(corner) < np.finfo(np.float32).max).all():
+        raise FormatError(
+            f"attrs['origin'] must be finite lengths in Å, not {density.attrs['origin']!r}"
+        )
+    place = placement(density)
+    start = np.array(place.start) / place.grid
+    x, y, z = (corner + unit_cell(density).orthogonalize(start)).tolist()
+    return x, y, z
 
 
 def _along(density: xr.DataArray, axis: str, known: int | None) -> tuple[int, int]:
@@ -70,7 +120,10 @@ def _along(density: xr.DataArray, axis: str, known: int | None) -> tuple[int, in
         raise FormatError(f"the map has no points along {axis}")
     if axis not in density.coords:
         return 0, known or size
-    at = np.asarray(density.coords[axis].values, dtype=float)
+    at = density.coords[axis].values
+    if at.dtype.kind not in "fiu":
+        raise FormatError(f"coordinate {axis} of the map is of {at.dtype}, not of numbers")
+    at = at.astype(np.float64)
     if not np.isfinite(at).all():
         raise FormatError(f"coordinate {axis} of the map has values that are not finite")
     first, last = float(at[0]), float(at[-1])

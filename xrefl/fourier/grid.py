@@ -15,7 +15,7 @@ from xrefl.crystal.miller import as_miller
 from xrefl.crystal.op import DEN
 from xrefl.crystal.spacegroup import SpaceGroup
 from xrefl.errors import FormatError, MillerIndexError
-from xrefl.fourier._lazy import whole
+from xrefl.fourier._chunked import Chunks, by_blocks, chunk_sizes
 from xrefl.fourier.layout import new_grid
 from xrefl.fourier.size import Size, as_size, fits_into, grid_size
 from xrefl.fourier.transform import zeros
@@ -46,6 +46,7 @@ def to_grid(
     sample_rate: float | None = None,
     half_l: bool = False,
     clip: bool = False,
+    chunks: Chunks = None,
 ) -> xr.DataArray:
     """Return reflections on a grid of Miller indices, with all their symmetry mates.
 
@@ -57,8 +58,8 @@ def to_grid(
     Parameters
     ----------
     ds : Dataset
-        Merged reflections, none of which are equivalent. If the columns are dask-backed, the
-        grid is one task.
+        Merged reflections, none of which are equivalent. If the columns are dask-backed, so is the
+        grid.
     f : str
         Label of a column of amplitudes, if there is ``phi``; of a column of complex structure
         factors; or of one with a value for each reflection.
@@ -71,6 +72,10 @@ def to_grid(
         Leave l < 0 out: a structure factor there is the conjugate of that at -h, -k, -l.
     clip : bool
         Whether what has no room in ``size`` is left out, and not an error.
+    chunks : int, str or dict, optional
+        As in xarray: gives a dask-backed grid, whose chunks are filled one by one, so that it may
+        be larger than memory. ``{}`` and "auto" cut it along h, in chunks of the size that dask is
+        configured for.
 
     Returns
     -------
@@ -104,9 +109,20 @@ def to_grid(
         ds, size=size, min_size=min_size, sample_rate=sample_rate, half_l=half_l, clip=clip
     )
     values = _values(ds, f, phi)
-    data = whole(filled, values, place, shape=place.shape, dtype=values.dtype)
+    data = _grid(values, place, chunks)
     grid = new_grid(data, place.cell, place.group, half_l)
     return grid.rename(f).assign_attrs(long_name=values.attrs.get("long_name", f))
+
+
+def _grid(values: xr.DataArray, place: Placement, chunks: Chunks) -> Any:
+    if chunks is None and values.chunks is None:
+        return filled(values.values, place)
+    sizes = chunk_sizes(chunks, "hkl", place.shape, values.dtype, "h")
+    return by_blocks(_block, values.data, place, sizes=sizes, dtype=values.dtype)
+
+
+def _block(values: NDArray[Any], first: Size, shape: Size, place: Placement) -> NDArray[Any]:
+    return filled(values, place, first=first, shape=shape)
 
 
 class Placement(NamedTuple):
@@ -169,21 +185,42 @@ def placement(
     return Placement(as_miller(index.miller), cell, group, points, half_l)
 
 
-def filled(values: NDArray[Any], place: Placement) -> NDArray[Any]:
-    """Return a grid with the values of reflections and their mates."""
+def filled(
+    values: NDArray[Any],
+    place: Placement,
+    *,
+    axes: Size = (0, 1, 2),
+    first: Size = (0, 0, 0),
+    shape: Size | None = None,
+) -> NDArray[Any]:
+    """Return a grid with the values of reflections and their mates.
+
+    Parameters
+    ----------
+    values : ndarray
+    place : Placement
+        Its size is along h, k and l, except that with other ``axes`` it is along these.
+    axes : tuple of 3 int
+        The order of the axes in the grid.
+    first, shape : tuple of 3 int, optional
+        A block of the grid, by its first point and number of points; by default all of it.
+    """
     from xrefl.fourier import _kernels
 
     values = np.ascontiguousarray(values)
-    grid = zeros(place.shape, values.dtype)
+    grid = zeros(place.shape if shape is None else shape, values.dtype)
     operations = distinct_operations(place.group)[::-1]  # the identity has the last word
+    order = list(axes)
     rotations = np.array([op.rotation for op in operations], dtype=np.int64) // DEN
-    translations = np.array([op.translation for op in operations], dtype=np.int64)
+    rotations = np.ascontiguousarray(rotations[:, order][:, :, order])
+    translations = np.array([op.translation for op in operations], dtype=np.int64)[:, order].copy()
+    hkl = [place.hkl[axis] for axis in order]
     if values.dtype.kind == "c":
         phasors = np.exp(-2j * np.pi * np.arange(DEN) / DEN).astype(values.dtype)
     else:
         phasors = np.ones(DEN, values.dtype)
-    tables = rotations, translations, phasors, place.limits, place.half_l
-    over_rows(_kernels.fill, values.size, *place.hkl, values, *tables, grid, min_rows=_MIN_ROWS)
+    tables = rotations, translations, phasors, place.limits, place.half_l, place.shape, first
+    over_rows(_kernels.fill, values.size, *hkl, values, *tables, grid, min_rows=_MIN_ROWS)
     return grid
 
 

@@ -1,9 +1,9 @@
 """What reciprocal grids and maps look like as DataArrays.
 
-Both hold one unit cell, and have ``cell`` and ``spacegroup`` in their attrs. A reciprocal grid has
-the dimensions h, k, l, whose coordinates are Miller indices in the order of Fourier transforms: 0,
-1, 2 and so on, and then the negative ones up to -1. A map has the dimensions x, y, z, whose
-coordinates are fractional, i/n.
+Both hold one unit cell, and have ``cell``, ``spacegroup`` and ``grid`` (numbers of points along the
+axes of the cell) in their attrs. A reciprocal grid has the dimensions h, k, l, whose coordinates
+are Miller indices in the order of Fourier transforms: 0, 1, 2 and so on, and then the negative ones
+up to -1. A map has the dimensions x, y, z, whose coordinates are fractional, i/n.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from xrefl.crystal.cell import UnitCell
 from xrefl.crystal.spacegroup import SpaceGroup
 from xrefl.errors import FormatError
-from xrefl.fourier.coverage import covers_cell, placement
+from xrefl.fourier.coverage import covers_cell, known_grid, placement
 from xrefl.hkl.crystal import Crystal, crystal
 
 __all__ = ["Grid", "as_grid", "as_map", "is_grid", "is_map", "new_grid", "new_map"]
@@ -71,15 +71,19 @@ def new_grid(data: Any, cell: UnitCell, group: SpaceGroup, half_l: bool) -> xr.D
     nu, nv, nw = data.shape
     l = np.arange(nw, dtype=np.int32) if half_l else frequencies(nw)
     coords = {"h": frequencies(nu), "k": frequencies(nv), "l": l}
-    attrs = {"cell": list(cell.parameters), "spacegroup": group.name, "half_l": int(half_l)}
+    size = nu, nv, 2 * (nw - 1) if half_l else nw
+    attrs = {**_attrs(cell, group, size), "half_l": int(half_l)}
     return xr.DataArray(data, coords, _GRID, attrs=attrs)
 
 
 def new_map(data: Any, cell: UnitCell, group: SpaceGroup) -> xr.DataArray:
     """Return a map."""
     coords = {name: np.arange(n) / n for name, n in zip(_MAP, data.shape, strict=True)}
-    attrs = {"cell": list(cell.parameters), "spacegroup": group.name}
-    return xr.DataArray(data, coords, _MAP, attrs=attrs)
+    return xr.DataArray(data, coords, _MAP, attrs=_attrs(cell, group, data.shape))
+
+
+def _attrs(cell: UnitCell, group: SpaceGroup, size: tuple[int, ...]) -> dict[str, Any]:
+    return {"cell": list(cell.parameters), "spacegroup": group.name, "grid": list(size)}
 
 
 def as_grid(obj: xr.DataArray) -> Grid:
@@ -88,7 +92,7 @@ def as_grid(obj: xr.DataArray) -> Grid:
     Raises
     ------
     FormatError
-        The object is none, or not whole.
+        The object is none, not whole, or not of numbers.
     CrystalError
         It has no unit cell or space group.
     """
@@ -97,12 +101,22 @@ def as_grid(obj: xr.DataArray) -> Grid:
             f"expected a reciprocal grid, with the dimensions h, k and l, found {obj.dims}; "
             "ds.xtal.to_grid(f, phi) makes one of reflections, map.xtal.to_grid() of a map"
         )
+    if obj.dtype.kind not in "fiubc":
+        raise FormatError(f"a reciprocal grid is of numbers, not of {obj.dtype}")
     array = obj.transpose(*_GRID)
     nu, nv, nw = array.shape
-    half = nw > 1 and "l" in array.coords and int(array["l"][-1]) > 0
+    l = array["l"]
+    half = nw > 1 and l.dtype.kind in "fiu" and bool(l[-1] > 0)
     expected = (frequencies(nu), frequencies(nv), np.arange(nw) if half else frequencies(nw))
     _require_whole(array, expected, "0, 1, 2, ..., -2, -1", "use the whole grid")
-    return Grid(array, (nu, nv, 2 * (nw - 1) if half else nw), half, crystal(array))
+    size = nu, nv, 2 * (nw - 1) if half else nw
+    known = known_grid(array)
+    if known is not None and known != size:  # l = 0, 1, 2 may be a part of more
+        raise FormatError(
+            f"the grid has indices for {size} points in the unit cell, but attrs['grid'] says "
+            f"{known}: points have been left out; use the whole grid"
+        )
+    return Grid(array, size, half, crystal(array))
 
 
 def as_map(obj: xr.DataArray) -> Grid:
@@ -137,7 +151,13 @@ def as_map(obj: xr.DataArray) -> Grid:
 
 def _require_whole(array: xr.DataArray, expected: tuple[Any, ...], order: str, remedy: str) -> None:
     for name, values in zip(array.dims, expected, strict=True):
-        if name not in array.coords or not np.allclose(array[name], values, rtol=0, atol=1e-6):
+        known = array[name]
+        if (
+            name not in array.coords
+            or not known.size
+            or known.dtype.kind not in "fiu"
+            or not np.allclose(known, values, rtol=0, atol=1e-6)
+        ):
             raise FormatError(
                 f"the coordinate {name!r} is not that of a whole unit cell, {order}: points have "
                 f"been left out or moved; {remedy}"

@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from xrefl._memory import empty
 from xrefl._parallel import over_rows, thread_count
 from xrefl.errors import FormatError
+from xrefl.fourier._chunked import (
+    Chunks,
+    chunk_sizes,
+    in_chunks,
+    in_two_steps,
+    longest,
+    slabs_of_box,
+)
 from xrefl.fourier._lazy import whole
 from xrefl.fourier.grid import Placement, filled, one_column, placement
-from xrefl.fourier.layout import as_grid, as_map, new_grid, new_map
+from xrefl.fourier.layout import Grid, as_grid, as_map, new_grid, new_map
 from xrefl.fourier.size import Size, as_size, largest_indices, require_suitable
 from xrefl.fourier.transform import analysis, planes_worth_threads, synthesis
 from xrefl.hkl.crystal import merged_index, space_group
@@ -30,6 +39,7 @@ def to_map(
     sample_rate: float | None = None,
     min_size: Sequence[int] | None = None,
     exact_size: Sequence[int] | None = None,
+    chunks: Chunks = None,
 ) -> xr.DataArray:
     """Return the map of structure factors, ``rho(x) = 1/V sum F(h) exp(-2 pi i h.x)``.
 
@@ -38,7 +48,7 @@ def to_map(
     Parameters
     ----------
     ds : Dataset
-        Merged reflections. If the columns are dask-backed, the map is one task.
+        Merged reflections. If the columns are dask-backed, so is the map.
     f : str
         Label of a column of amplitudes, or without ``phi`` of complex structure factors.
     phi : str, optional
@@ -47,6 +57,12 @@ def to_map(
         As for `grid_size`, which determines the number of points. A ``sample_rate`` of 3 is usual.
     exact_size : sequence of 3 int, optional
         The number of points.
+    chunks : int, str or dict, optional
+        As in xarray: gives a dask-backed map, whose chunks are calculated from the reflections one
+        by one, so that it may be larger than memory. ``{}`` and "auto" cut it along z, as files
+        have it, into chunks of the size that dask is configured for (128 MiB). Best are whole
+        planes along any axis: cubes need all of the longest row of them at once. Values are those
+        of the map in memory to the rounding of float32.
 
     Returns
     -------
@@ -84,8 +100,27 @@ def to_map(
     place = placement(
         ds, size=exact_size, min_size=min_size, sample_rate=sample_rate, half_l=False, clip=False
     )
-    data = whole(density, values, place, largest_indices(ds), shape=place.size, dtype=np.float32)
+    data = density_in_chunks(values, place, largest_indices(ds), chunks)
     return new_map(data, place.cell, place.group).rename("map")
+
+
+def density_in_chunks(values: xr.DataArray, place: Placement, limits: Size, chunks: Chunks) -> Any:
+    """Return the map of structure factors, lazily if they are or there are to be chunks."""
+    if chunks is None and values.chunks is None:
+        return density(values.values, place, limits)
+    sizes = chunk_sizes(chunks, "xyz", place.size, np.float32, "z")
+    values = values if values.chunks is not None else values.chunk()
+    if all(len(one) == 1 for one in sizes):
+        return whole(density, values, place, limits, shape=place.size, dtype=np.float32)
+    axis = longest(sizes)
+    return slabs_of_box(_box, values.data, place, limits, sizes=sizes, axis=axis)
+
+
+def _box(values: NDArray[Any], place: Placement, limits: Size, axes: Size) -> NDArray[Any]:
+    """Return structure factors divided by V within limits, without room for more."""
+    scaled = np.asarray(values * (1 / place.cell.volume), np.complex64)
+    a, b, c = (2 * limits[axis] + 1 for axis in axes)
+    return filled(scaled, place._replace(size=(a, b, c), half_l=True), axes=axes)
 
 
 def density(values: NDArray[Any], place: Placement, limits: Size) -> NDArray[Any]:
@@ -102,7 +137,9 @@ def grid_to_map(grid: xr.DataArray) -> xr.DataArray:
     ----------
     grid : DataArray, dims (h, k, l)
         Structure factors of a real map: of -h, -k, -l the conjugate of that of h, k, l. What is
-        at l < 0 is not looked at. If it is dask-backed, the map is one task.
+        at l < 0 is not looked at. If it is dask-backed, so is the map. A grid in several chunks
+        gives a map in slabs along x: it is cut along k for the first transform and along x for
+        the others, and in between dask holds all of it (a cluster may hold it on disks).
 
     Returns
     -------
@@ -123,6 +160,8 @@ def grid_to_map(grid: xr.DataArray) -> xr.DataArray:
     (54, 6, 18)
     """
     known = as_grid(grid)
+    if in_chunks(known.array):
+        return _map_of_chunks(known).assign_attrs(_blur(grid))
     data = whole(
         _map_of_grid,
         known.array,
@@ -131,7 +170,8 @@ def grid_to_map(grid: xr.DataArray) -> xr.DataArray:
         shape=known.size,
         dtype=np.float32,
     )
-    return new_map(data, *known.crystal).rename("map")
+    rho = new_map(data, *known.crystal).rename("map")
+    return rho.assign_attrs(_blur(grid))
 
 
 def map_to_grid(rho: xr.DataArray, *, half_l: bool = False) -> xr.DataArray:
@@ -140,7 +180,9 @@ def map_to_grid(rho: xr.DataArray, *, half_l: bool = False) -> xr.DataArray:
     Parameters
     ----------
     rho : DataArray, dims (x, y, z)
-        One unit cell. If it is dask-backed, the grid is one task.
+        One unit cell. If it is dask-backed, so is the grid. A map in several chunks gives a grid
+        in slabs along k: it is cut along x for two transforms and along k for the last, and in
+        between dask holds all of it (a cluster may hold it on disks).
     half_l : bool
         Leave l < 0 out: a structure factor there is the conjugate of that at -h, -k, -l.
 
@@ -174,10 +216,78 @@ def map_to_grid(rho: xr.DataArray, *, half_l: bool = False) -> xr.DataArray:
         )
     shape = (nu, nv, nw // 2 + 1) if half_l else known.size
     dtype = np.complex128 if rho.dtype == np.float64 else np.complex64
+    if in_chunks(known.array):
+        return _grid_of_chunks(known, half_l, dtype).assign_attrs(_blur(rho))
     data = whole(
         _grid_of_map, known.array, known.crystal.cell.volume, half_l, shape=shape, dtype=dtype
     )
+    grid = new_grid(data, *known.crystal, half_l).rename("structure_factor")
+    return grid.assign_attrs(_blur(rho))
+
+
+def _blur(obj: xr.DataArray) -> dict[str, Any]:
+    """Return the blur of a density, which its transform has as well."""
+    return {"blur": obj.attrs["blur"]} if "blur" in obj.attrs else {}
+
+
+def _map_of_chunks(known: Grid) -> xr.DataArray:
+    nw = known.size[2]
+    data = known.array.data[..., : nw // 2 + 1]
+    kind = np.result_type(data.dtype, np.complex64)
+    data = in_two_steps(
+        partial(_synthesis_of_lines, scale=1 / known.crystal.cell.volume),
+        partial(_synthesis_of_planes, nw=nw),
+        data,
+        (data.shape[2], kind),
+        (nw, np.float32),
+        planes_first=False,
+    )
+    return new_map(data, *known.crystal).rename("map")
+
+
+def _grid_of_chunks(known: Grid, half_l: bool, dtype: DTypeLike) -> xr.DataArray:
+    count = known.size[2] // 2 + 1 if half_l else known.size[2]
+    data = in_two_steps(
+        partial(_analysis_of_planes, scale=known.crystal.cell.volume, half_l=half_l),
+        _analysis_of_lines,
+        known.array.data,
+        (count, dtype),
+        (count, dtype),
+        planes_first=True,
+    )
     return new_grid(data, *known.crystal, half_l).rename("structure_factor")
+
+
+def _synthesis_of_lines(values: NDArray[Any], scale: float) -> NDArray[Any]:
+    from scipy import fft
+
+    kind = np.result_type(values.dtype, np.complex64)
+    scaled = values * kind.type(scale).real
+    lines: NDArray[Any] = fft.fft(scaled.astype(kind, copy=False), axis=0, overwrite_x=True)
+    return lines
+
+
+def _synthesis_of_planes(values: NDArray[Any], nw: int) -> NDArray[np.float32]:
+    from scipy import fft
+
+    planes = fft.fft(values, axis=1)
+    rho: NDArray[np.float32] = fft.hfft(planes, nw, axis=2, overwrite_x=True)
+    return rho.astype(np.float32, copy=False)
+
+
+def _analysis_of_planes(values: NDArray[Any], scale: float, half_l: bool) -> NDArray[Any]:
+    from scipy import fft
+
+    values = values.astype(np.float64 if values.dtype == np.float64 else np.float32, copy=False)
+    planes: NDArray[Any] = (fft.ihfft if half_l else fft.ifft)(values, axis=2)
+    planes *= planes.real.dtype.type(scale)
+    return np.asarray(fft.ifft(planes, axis=1, overwrite_x=True))
+
+
+def _analysis_of_lines(values: NDArray[Any]) -> NDArray[Any]:
+    from scipy import fft
+
+    return np.asarray(fft.ifft(values, axis=0))
 
 
 def _map_of_grid(values: NDArray[Any], size: Size, volume: float) -> NDArray[np.float32]:

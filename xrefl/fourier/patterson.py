@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
 import xarray as xr
 
 from xrefl.crystal.op import Op
 from xrefl.crystal.spacegroup import SpaceGroup
 from xrefl.errors import FormatError
-from xrefl.fourier._lazy import whole
+from xrefl.fourier._chunked import Chunks
 from xrefl.fourier.grid import one_column, placement
 from xrefl.fourier.layout import new_map
-from xrefl.fourier.maps import density
+from xrefl.fourier.maps import density_in_chunks
 from xrefl.fourier.size import largest_indices
 from xrefl.hkl.crystal import merged_index
 
@@ -26,6 +25,7 @@ def to_patterson(
     *,
     sample_rate: float | None = None,
     min_size: Sequence[int] | None = None,
+    chunks: Chunks = None,
 ) -> xr.DataArray:
     """Return the Patterson map, ``P(u) = 1/V sum |F(h)|² cos(2 pi h.u)``.
 
@@ -34,11 +34,13 @@ def to_patterson(
     Parameters
     ----------
     ds : Dataset
-        Merged reflections. If the column is dask-backed, the map is one task.
+        Merged reflections. If the column is dask-backed, so is the map.
     label : str
         Label of a column of amplitudes (type F), which are squared, or of intensities (type J).
     sample_rate, min_size
         As for `grid_size`.
+    chunks
+        As for `to_map`.
 
     Returns
     -------
@@ -72,7 +74,7 @@ def to_patterson(
         ds, size=None, min_size=min_size, sample_rate=sample_rate, half_l=False, clip=False
     )
     place = place._replace(group=patterson_group(place.group))
-    data = whole(density, squares, place, largest_indices(ds), shape=place.size, dtype=np.float32)
+    data = density_in_chunks(squares, place, largest_indices(ds), chunks)
     return new_map(data, place.cell, place.group).rename("patterson")
 
 

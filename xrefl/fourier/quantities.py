@@ -39,9 +39,8 @@ def inv_d2(obj: xr.DataArray) -> xr.DataArray:
         h * h * metric[0, 0] + 2 * metric[0, 1] * h * k + k * k * metric[1, 1]
     ) + (2 * metric[0, 2] * h + 2 * metric[1, 2] * k + metric[2, 2] * l) * l
     squares = squares.transpose(*obj.dims).assign_coords({name: obj[name] for name in "hkl"})
-    attrs = {
-        name: obj.attrs[name] for name in ("cell", "spacegroup", "half_l") if name in obj.attrs
-    }
+    kept = ("cell", "spacegroup", "grid", "half_l")
+    attrs = {name: obj.attrs[name] for name in kept if name in obj.attrs}
     return squares.rename("inv_d2").assign_attrs(attrs, long_name="1/d²", units="Å⁻²")
 
 

@@ -14,22 +14,24 @@ from xrefl.crystal.asu import conditions
 from xrefl.crystal.miller import as_miller
 from xrefl.crystal.reflections import absence_conditions
 from xrefl.errors import CrystalError
+from xrefl.fourier._chunked import box_of_chunks, in_chunks, picked_from_chunks
 from xrefl.fourier._lazy import whole
-from xrefl.fourier.layout import as_grid, as_map, is_grid
+from xrefl.fourier.layout import Grid, as_grid, as_map, is_grid
 from xrefl.fourier.size import Size
 from xrefl.fourier.transform import analysis
 from xrefl.hkl.crystal import Crystal
 from xrefl.hkl.index import HKLIndex
 from xrefl.hkl.values import amplitude_phase
+from xrefl.scattering.mott_bethe import mott_bethe_factor
 
 if TYPE_CHECKING:
     from xrefl.crystal.miller import Column
 
 __all__ = ["to_structure_factors"]
 
-# Bohr radius in Å (CODATA 2018).
-_BOHR = 0.529177210903
 _MIN_ROWS = 50_000
+# exp of more is beyond the range of 32-bit floats, or its products with amplitudes soon are
+_LARGEST_EXPONENT = 60
 
 
 def to_structure_factors(
@@ -38,7 +40,7 @@ def to_structure_factors(
     dmin: float | None = None,
     with_000: bool = False,
     with_absent: bool = False,
-    unblur: float = 0.0,
+    unblur: float | None = None,
     mott_bethe: bool = False,
 ) -> xr.Dataset:
     """Return the structure factors of a map, or those on a reciprocal grid, as reflections.
@@ -47,15 +49,17 @@ def to_structure_factors(
     ----------
     obj : DataArray, dims (x, y, z) or (h, k, l)
         A map, or structure factors on a grid, of one unit cell. If it is dask-backed, so are the
-        columns, and the transform is one task.
+        columns. A map in several chunks is transformed chunk by chunk; what is held of it are
+        structure factors within ``dmin``.
     dmin : float, optional
         High-resolution limit, Å: reflections with d >= dmin. By default all that the grid has.
     with_000 : bool
         Whether 0 0 0 is among them.
     with_absent : bool
         Whether systematically absent reflections are.
-    unblur : float
-        B in Å²: amplitudes are multiplied by exp(B/(4d²)), which undoes a blur of the density.
+    unblur : float, optional
+        B in Å²: amplitudes are multiplied by exp(B/(4d²)), which undoes a blur of the density. By
+        default that in ``attrs["blur"]``, where ``model.xtal.density`` leaves it; else 0.
     mott_bethe : bool
         Multiply by -d²/(2 pi² a0), with a0 the Bohr radius: so X-ray structure factors less those
         of the nuclei, f - Z, become those of electrons (Mott-Bethe formula, International Tables C,
@@ -73,7 +77,7 @@ def to_structure_factors(
         The object is neither a whole map nor a whole grid.
     CrystalError
         It has no unit cell or space group, the setting is not tabulated, or ``dmin`` or ``unblur``
-        makes no sense.
+        makes no sense: it is not finite, or multiplies by more than numbers can hold.
 
     Examples
     --------
@@ -85,22 +89,26 @@ def to_structure_factors(
     """
     known = as_grid(obj) if is_grid(obj) else as_map(obj)
     cell, group = known.crystal
+    unblur = obj.attrs.get("blur", 0.0) if unblur is None else unblur
     if not math.isfinite(unblur):
         raise CrystalError(f"unblur must be a finite B in Å², not {unblur!r}")
     most = known.size if dmin is None else cell.hkl_limits(dmin)
     h, k, l = (min((n - 1) // 2, one) for n, one in zip(known.size, most, strict=True))
     limits = h, k, l
     hkl = _listed(known.crystal, limits, dmin, with_000, with_absent)
-    rows = _Rows(hkl, limits, known.half_l, *_factors(known.crystal, hkl, unblur, mott_bethe))
+    rows = _Rows(hkl, limits, known.half_l, _factors(known.crystal, hkl, unblur, mott_bethe))
     double = obj.dtype in (np.float64, np.complex128)
-    values = whole(
-        _on_grid if is_grid(obj) else _of_map,
-        known.array,
-        rows,
-        cell.volume,
-        shape=hkl[0].shape,
-        dtype=np.complex128 if double else np.complex64,
-    )
+    result: dict[str, Any] = {
+        "shape": hkl[0].shape,
+        "dtype": np.complex128 if double else np.complex64,
+    }
+    if not in_chunks(known.array):
+        function = _on_grid if is_grid(obj) else _of_map
+        values = whole(function, known.array, rows, cell.volume, **result)
+    elif is_grid(obj):
+        values = picked_from_chunks(_places(rows, known), known.array, _finished, rows, **result)
+    else:
+        values = box_of_chunks(_of_box, known.array, limits, cell.volume, rows, **result)
     index = HKLIndex.from_miller(*hkl, cell=cell.parameters, spacegroup=group.name)
     f = xr.DataArray(values, index.coordinates(), ("hkl",))
     attrs = {"cell": list(cell.parameters), "spacegroup": group.name}
@@ -154,16 +162,21 @@ def _listed(
 
 def _factors(
     known: Crystal, hkl: tuple[Column, ...], unblur: float, mott_bethe: bool
-) -> tuple[NDArray[np.float64] | None]:
+) -> NDArray[np.float64] | None:
+    """Return what structure factors are multiplied by, if by anything."""
     if not unblur and not mott_bethe:
-        return (None,)
+        return None
     inv_d2 = known.cell.inv_d2(hkl)
-    factors = np.exp(inv_d2 * (unblur / 4))
+    exponents = inv_d2 * (unblur / 4)
+    if exponents.max(initial=0) > _LARGEST_EXPONENT:
+        raise CrystalError(
+            f"unblur={unblur:g} multiplies amplitudes at {inv_d2.max() ** -0.5:.2f} Å by "
+            f"exp({exponents.max():.0f}), more than numbers hold; take a smaller B or a larger dmin"
+        )
+    factors = np.exp(exponents)
     if mott_bethe:
-        with np.errstate(divide="ignore"):
-            spacing2 = np.where(inv_d2 > 0, 1 / inv_d2, np.nan)
-        factors *= spacing2 / (-2 * math.pi**2 * _BOHR)
-    return (factors,)
+        factors *= mott_bethe_factor(inv_d2)
+    return factors
 
 
 def _on_grid(values: NDArray[Any], rows: _Rows, volume: float) -> NDArray[Any]:
@@ -177,11 +190,36 @@ def _of_map(values: NDArray[Any], rows: _Rows, volume: float) -> NDArray[Any]:
     return _gathered(half, rows, True)
 
 
+def _of_box(box: NDArray[Any], axes: Size, rows: _Rows) -> NDArray[Any]:
+    hkl = tuple(rows.hkl[axis] for axis in axes)
+    return _gathered(box, rows._replace(hkl=hkl), True)
+
+
 def _gathered(grid: NDArray[Any], rows: _Rows, half: bool) -> NDArray[Any]:
     from xrefl.fourier import _kernels
 
     out = np.empty(rows.hkl[0].shape, grid.dtype)
     over_rows(_kernels.gather, out.size, *rows.hkl, grid, half, out, min_rows=_MIN_ROWS)
+    return _times_factors(out, rows)
+
+
+def _places(rows: _Rows, known: Grid) -> tuple[NDArray[np.intp], ...]:
+    """Return where on a grid the reflections are, or their mates if these are stored."""
+    signs = np.where(rows.hkl[2] < 0, -1, 1) if known.half_l else 1
+    return tuple(
+        (signs * index).astype(np.intp) % n for index, n in zip(rows.hkl, known.size, strict=True)
+    )
+
+
+def _finished(values: NDArray[Any], rows: _Rows) -> NDArray[Any]:
+    """Return what was picked from a grid as structure factors of the reflections."""
+    out = values.astype(np.result_type(values.dtype, np.complex64), copy=False)
+    if rows.half_l:
+        out = np.where(rows.hkl[2] < 0, out.conj(), out)
+    return _times_factors(out, rows)
+
+
+def _times_factors(out: NDArray[Any], rows: _Rows) -> NDArray[Any]:
     if rows.factors is not None:
         out *= rows.factors.astype(out.real.dtype)
     return out

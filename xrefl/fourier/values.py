@@ -15,10 +15,16 @@ from xrefl.crystal.op import DEN
 from xrefl.crystal.spacegroup import SpaceGroup
 from xrefl.errors import FormatError
 from xrefl.fourier._lazy import whole
+from xrefl.fourier.coverage import origin
 from xrefl.fourier.layout import as_map
 from xrefl.fourier.size import require_suitable
+from xrefl.fourier.statistics import statistics
 
-__all__ = ["interpolate", "normalize", "symmetrize"]
+__all__ = ["interpolate", "normalize", "sum_over_mates", "symmetrize"]
+
+_HOW = ("sum", "max", "mean")
+# Up to this part of its mean, the deviation of a flat map may come from rounding.
+_ROUNDING = 1e-14
 
 
 def normalize(rho: xr.DataArray) -> xr.DataArray:
@@ -27,17 +33,19 @@ def normalize(rho: xr.DataArray) -> xr.DataArray:
     Parameters
     ----------
     rho : DataArray, dims (x, y, z)
-        One unit cell; a dask-backed map stays lazy.
+        One unit cell; a dask-backed map stays lazy. NaN is skipped, and stays.
 
     Returns
     -------
     DataArray
-        Of the same type of numbers; NaN if the map is flat.
+        float64 if the map is, otherwise float32; NaN if the map is flat.
 
     Raises
     ------
     FormatError
         This is not a whole map.
+    CrystalError
+        It has no unit cell or space group.
 
     Examples
     --------
@@ -47,10 +55,11 @@ def normalize(rho: xr.DataArray) -> xr.DataArray:
     1.0
     """
     as_map(rho)
-    kind = np.float64 if rho.dtype == np.float64 else np.float32
-    mean, sigma = rho.mean(dtype=np.float64), rho.std(dtype=np.float64)
-    scale = 1 / sigma.where(sigma > 0)
-    result: xr.DataArray = (rho - mean.astype(kind)) * scale.astype(kind)
+    rho = rho.astype(_float_type(rho.dtype), copy=False)
+    found = statistics(rho)
+    mean, sigma = found["average"].drop_attrs(), found["sigma"].drop_attrs()
+    scale = 1 / sigma.where(sigma > _ROUNDING * abs(mean))
+    result: xr.DataArray = (rho - mean.astype(rho.dtype)) * scale.astype(rho.dtype)
     return result.rename(rho.name).assign_attrs(rho.attrs, units="σ")
 
 
@@ -63,7 +72,13 @@ def symmetrize(rho: xr.DataArray, *, how: str = "sum") -> xr.DataArray:
         One unit cell. If it is dask-backed, the result is one task.
     how : {"sum", "max", "mean"}
         Sum, largest, or mean of the values at R x + t for all operations of the space group,
-        centring included. A point on a special position counts with each operation.
+        centring included. A point on a special position counts with each operation. NaN is
+        skipped; points all of whose mates are missing are NaN.
+
+    Returns
+    -------
+    DataArray
+        float64 if the map is, otherwise float32.
 
     Raises
     ------
@@ -80,11 +95,11 @@ def symmetrize(rho: xr.DataArray, *, how: str = "sum") -> xr.DataArray:
     >>> bool(abs(same - rho).max() < 1e-5)
     True
     """
-    if how not in ("sum", "max", "mean"):
+    if how not in _HOW:
         raise FormatError(f"how must be 'sum', 'max' or 'mean', not {how!r}")
     known = as_map(rho)
     require_suitable(known.crystal.spacegroup, known.size)
-    kind = np.float64 if rho.dtype == np.float64 else np.float32
+    kind = _float_type(rho.dtype)
     data = whole(
         _symmetrized, known.array, known.crystal.spacegroup, how, shape=known.size, dtype=kind
     )
@@ -99,19 +114,21 @@ def interpolate(
     Parameters
     ----------
     rho : DataArray, dims (x, y, z)
-        One unit cell. If it is dask-backed, the result is one task.
+        One unit cell. If it or the points are dask-backed, the result is one task.
     points : array_like or DataArray, shape (..., 3)
         Positions, in Å or fractional; ``xyz`` of a model, for example.
     order : {1, 3}
         Trilinear interpolation, or cubic B-splines through all points of the map.
     cartesian : bool
-        Whether positions are in Å; otherwise they are fractional.
+        Whether positions are in Å; otherwise they are fractional. In Å, the corner of the cell is
+        at ``attrs["origin"]``, which maps of MRC files may have; at 0 without it.
 
     Returns
     -------
     DataArray, shape (...)
-        With the dimensions and coordinates of the points but for the last dimension; NaN where a
-        position is not finite.
+        float64 if the map is, otherwise float32. With the dimensions and coordinates of the points
+        but for the last dimension; NaN where a position is not finite, or a point of the map
+        beside it (with order 3, any) is missing.
 
     Raises
     ------
@@ -136,42 +153,64 @@ def interpolate(
         )
     if order not in (1, 3):
         raise FormatError(f"the order of interpolation must be 1 or 3, not {order!r}")
-    cell = known.crystal.cell if cartesian else None
-    kind = np.float64 if rho.dtype == np.float64 else np.float32
+    array = known.array if where.chunks is None else known.array.chunk()
+    frame = (known.crystal.cell, origin(rho)) if cartesian else None
+    kind = _float_type(rho.dtype)
     values = whole(
-        _interpolated, known.array, where.values, order, cell, shape=where.shape[:-1], dtype=kind
+        _interpolated, array, where.data, order, frame, shape=where.shape[:-1], dtype=kind
     )
     rest = where.isel({where.dims[-1]: 0}, drop=True)
     return xr.DataArray(values, rest.coords, rest.dims, name=rho.name or "map")
 
 
-def _symmetrized(values: NDArray[Any], group: SpaceGroup, how: str) -> NDArray[Any]:
-    from xrefl.fourier import _kernels
+def sum_over_mates(values: NDArray[Any], group: SpaceGroup) -> None:
+    """Replace the values of a map by what points have together with their symmetry mates."""
+    if len(group.translations) > 1:
+        _symmetrize(values, group, "sum", values)
 
-    kind = np.float64 if values.dtype == np.float64 else np.float32
+
+def _float_type(dtype: np.dtype[Any]) -> type[np.floating[Any]]:
+    """Return the type of what is calculated of a map's values."""
+    return np.float64 if dtype == np.float64 else np.float32
+
+
+def _symmetrized(values: NDArray[Any], group: SpaceGroup, how: str) -> NDArray[Any]:
+    kind = _float_type(values.dtype)
     values = np.ascontiguousarray(values, kind)
-    shifts = group.translations.astype(np.int64) * np.array(values.shape) // DEN
     out = empty(values.size, kind).reshape(values.shape)
-    args = values, group.rotations.astype(np.int64), shifts, how == "max", out
-    planes = max(2, 50_000 // (values.shape[1] * values.shape[2]))
-    # the first planes have most of the work
-    over_rows(_kernels.symmetrize, values.shape[0], *args, min_rows=planes, slices_per_thread=32)
-    if how == "mean":
-        out *= kind(1 / len(shifts))
+    _symmetrize(values, group, how, out)
     return out
 
 
+def _symmetrize(values: NDArray[Any], group: SpaceGroup, how: str, out: NDArray[Any]) -> None:
+    """Give all points what they have together with their mates; ``out`` may be the values."""
+    from xrefl.fourier import _kernels
+
+    shifts = group.translations.astype(np.int64) * np.array(values.shape) // DEN
+    args = values, group.rotations.astype(np.int64), shifts, _HOW.index(how), out
+    planes = max(2, 50_000 // (values.shape[1] * values.shape[2]))
+    # the first planes have most of the work
+    over_rows(_kernels.symmetrize, values.shape[0], *args, min_rows=planes, slices_per_thread=32)
+
+
 def _interpolated(
-    values: NDArray[Any], points: NDArray[Any], order: int, cell: UnitCell | None
+    values: NDArray[Any],
+    points: NDArray[Any],
+    order: int,
+    frame: tuple[UnitCell, tuple[float, ...]] | None,
 ) -> NDArray[Any]:
+    """Return values at fractional points, or at points in Å of the frame: cell and origin."""
     from scipy import ndimage
 
-    kind = np.float64 if values.dtype == np.float64 else np.float32
-    places = cell.fractionalize(points) if cell is not None else points.astype(np.float64)
-    steps = places * np.array(values.shape)
-    known = np.isfinite(steps).all(axis=-1)
+    kind = _float_type(values.dtype)
+    places = points.astype(np.float64)
+    if frame is not None:
+        cell, zero = frame
+        places = cell.fractionalize(places - zero)
+    known = np.isfinite(places).all(axis=-1)
+    steps = (places[known] % 1) * values.shape  # splines beyond 2^63 steps would be infinite
     out = np.full(known.shape, np.nan, kind)
     out[known] = ndimage.map_coordinates(
-        values, steps[known].T, order=order, mode="grid-wrap", output=kind
+        values.astype(kind, copy=False), steps.T, order=order, mode="grid-wrap", output=kind
     )
     return out

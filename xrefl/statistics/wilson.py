@@ -14,7 +14,7 @@ from xrefl.crystal.spacegroup import SpaceGroup
 from xrefl.errors import CrystalError, MillerIndexError
 from xrefl.hkl import reflections
 from xrefl.hkl.crystal import crystal
-from xrefl.scattering.form_factor_tables import it92
+from xrefl.scattering.form_factor import form_factor
 from xrefl.statistics._default_shells import default_shells
 from xrefl.statistics.columns import Column
 from xrefl.statistics.groups import grouping
@@ -134,7 +134,8 @@ def wilson(
     def sums(weights: NDArray[np.float64]) -> NDArray[np.float64]:
         return np.bincount(codes, weights, size).astype(np.float64, copy=False)
 
-    ratio = y / sum(number * it92(element, x / 4) ** 2 for element, number in contents.items())
+    factors = {element: form_factor(element).sf(x / 4) for element in contents}
+    ratio = y / sum(number * factors[element] ** 2 for element, number in contents.items())
     n = np.bincount(codes, minlength=size)
     weight = sums(np.where(centric, 0.5, 1.0))
     with np.errstate(invalid="ignore", divide="ignore"):

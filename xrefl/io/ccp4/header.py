@@ -57,7 +57,7 @@ class Header:
     grid: tuple[int, ...]
     cell: tuple[float, ...] | None
     origin: tuple[float, ...]
-    """Å; what MRC files may have in place of a start."""
+    """Å; where MRC files may say that the first point is, whatever the start."""
     ispg: int
     extension_bytes: int
     extension_type: str

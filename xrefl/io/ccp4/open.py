@@ -10,6 +10,7 @@ import numpy as np
 import xarray as xr
 from xarray.core import indexing
 
+from xrefl.crystal.cell import UnitCell
 from xrefl.io.ccp4.header import Header, parse_header
 from xrefl.io.ccp4.symmetry import map_spacegroup
 from xrefl.io.ccp4.values import MapArray, Values
@@ -19,6 +20,8 @@ __all__ = ["open_ccp4", "read_ccp4"]
 
 _AXES = ("x", "y", "z")
 _CHUNK_BYTES = 2**26
+# Start and origin of a header that are closer, in steps of the grid, are the same point.
+_SAME_STEPS = 0.01
 
 
 def open_ccp4(
@@ -45,7 +48,8 @@ def open_ccp4(
         Dimensions x, y and z, float32, whatever the mode of the file. Coordinates are fractional:
         the point i has (start + i) / grid, which may be negative or exceed 1. Attributes:
         ``cell`` in Å and degrees, ``spacegroup``, ``grid`` (number of points along the whole cell),
-        ``labels`` (list of lines), ``origin`` in Å where the header has one that is not zero.
+        ``labels`` (list of lines), and ``origin`` where the header has one that is not zero: the
+        place of the point with the coordinates 0 0 0, in Å.
         ``encoding`` has ``ccp4_mode`` and ``statistics`` (minimum, maximum, mean, and
         deviation from the mean) as the header states them.
 
@@ -106,12 +110,20 @@ def read_ccp4(obj: object) -> xr.Dataset:
 def _attrs(header: Header, spacegroup: str) -> dict[str, Any]:
     attrs: dict[str, Any] = {"spacegroup": spacegroup, "grid": list(header.grid)}
     if header.cell is not None:
-        attrs = {"cell": list(header.cell), **attrs}
-    if any(header.origin):
-        attrs["origin"] = list(header.origin)
+        attrs = {"cell": list(header.cell), **attrs, **_origin(header, UnitCell(*header.cell))}
     if header.labels:
         attrs["labels"] = header.labels
     return attrs
+
+
+def _origin(header: Header, cell: UnitCell) -> dict[str, list[float]]:
+    """Return the origin, unless it says the same as the start."""
+    if not any(header.origin):
+        return {}
+    zero = np.array(header.origin) - cell.orthogonalize(np.array(header.start) / header.grid)
+    steps = cell.fractionalize(zero) * header.grid
+    same = any(header.start) and np.abs(steps).max() < _SAME_STEPS
+    return {} if same else {"origin": zero.tolist()}
 
 
 def _encoding(header: Header) -> dict[str, Any]:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import gzip
 import os
-from collections.abc import Callable, Iterator, Sequence
-from functools import partial
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import IO, Any
 
@@ -15,18 +14,24 @@ from numpy.typing import NDArray
 
 from xrefl._parallel import over_rows
 from xrefl.errors import FormatError
-from xrefl.fourier.coverage import placement
+from xrefl.fourier.coverage import Placement, origin, placement
 from xrefl.hkl.crystal import space_group, unit_cell
 from xrefl.io.atomic import atomic_writer
 from xrefl.io.ccp4.compose import MapInfo, compose_header
 from xrefl.io.ccp4.header import Statistics
 from xrefl.io.ccp4.statistics import Tally
+from xrefl.io.ccp4.turns import Turns
 
 __all__ = ["to_ccp4"]
 
 _FILE_AXES = ("z", "y", "x")
-_SLAB_BYTES = 2**24
+_SLAB_BYTES = 2**23
+_SLABS_AT_ONCE = 8
 _COLUMNS = 16
+# Fewer values are not worth the time that importing numba takes.
+_FEW = 2**19
+# Å; for a map that begins at 0 0 0 in spite of its start, since an ORIGIN of 0 0 0 says nothing.
+_AT_ZERO = (1e-6, 0.0, 0.0)
 
 
 def to_ccp4(density: xr.DataArray, path: str | os.PathLike[str] | IO[bytes]) -> None:
@@ -51,7 +56,7 @@ def to_ccp4(density: xr.DataArray, path: str | os.PathLike[str] | IO[bytes]) -> 
     ------
     FormatError
         This is no map, its points are not those of a grid that divides the cell evenly, or
-        values are complex or beyond the range of 32-bit floats.
+        values are complex, or beyond what 32-bit floats hold: 3.4e38, or 2^24 for whole numbers.
     CrystalError
         The map has no cell or no space group.
 
@@ -68,11 +73,11 @@ def to_ccp4(density: xr.DataArray, path: str | os.PathLike[str] | IO[bytes]) -> 
     >>> len(file.getvalue())  # headers, four operations, values
     1536
     """
+    info = _info(density)
     if density.dtype.kind not in "fiub":
         raise FormatError(
             f"a map file holds real numbers, not {density.dtype}; take the real part first"
         )
-    info = _info(density)
     if isinstance(path, (str, os.PathLike)):
         with atomic_writer(path) as stream:
             _write(density, info, stream)
@@ -87,13 +92,22 @@ def _info(density: xr.DataArray) -> MapInfo:
     if max(map(abs, (*place.size, *place.start, *place.grid))) >= 2**31:
         raise FormatError(f"a map file holds numbers of points below 2^31, not {place}")
     labels = density.attrs.get("labels", ())
+    if not isinstance(labels, (str, list, tuple, np.ndarray)):
+        raise FormatError(f"attrs['labels'] must be a list of lines of text, not {labels!r}")
     return MapInfo(
         place=place,
         cell=unit_cell(density),
         spacegroup=space_group(density),
         labels=[labels] if isinstance(labels, str) else [str(label) for label in labels],
-        origin=[float(length) for length in density.attrs.get("origin", (0, 0, 0))],
+        origin=_origin(density, place),
     )
+
+
+def _origin(density: xr.DataArray, place: Placement) -> tuple[float, ...]:
+    first = origin(density)
+    if "origin" in density.attrs and any(place.start) and not any(first):
+        return _AT_ZERO
+    return first
 
 
 def _write(density: xr.DataArray, info: MapInfo, stream: IO[bytes]) -> None:
@@ -101,26 +115,15 @@ def _write(density: xr.DataArray, info: MapInfo, stream: IO[bytes]) -> None:
     if _can_go_back(stream):
         start = stream.tell()
         stream.write(compose_header(info, Statistics(0, 0, 0, 0)))
-        for slab in _slabs(density):
-            _side_by_side(partial(tally.add, slab), partial(stream.write, slab.data))
+        _go_over(density, tally, stream)
         end = stream.tell()
         stream.seek(start)
         stream.write(compose_header(info, tally.total()))
         stream.seek(end)
     else:
-        for slab in _slabs(density):
-            tally.add(slab)
+        _go_over(density, tally, None)
         stream.write(compose_header(info, tally.total()))
-        for slab in _slabs(density):
-            stream.write(slab.data)
-
-
-def _side_by_side(*tasks: Callable[[], object]) -> None:
-    def run(start: int, stop: int) -> None:
-        for task in tasks[start:stop]:
-            task()
-
-    over_rows(run, len(tasks), min_rows=2)
+        _go_over(density, None, stream)
 
 
 def _can_go_back(stream: IO[bytes]) -> bool:
@@ -129,27 +132,67 @@ def _can_go_back(stream: IO[bytes]) -> bool:
     return not isinstance(packed, gzip.GzipFile) and stream.seekable()
 
 
-def _slabs(density: xr.DataArray) -> Iterator[NDArray[np.float32]]:
-    """Yield the values of some sections, C-contiguous along z, y and x, then of the next ones."""
+def _go_over(density: xr.DataArray, tally: Tally | None, stream: IO[bytes] | None) -> None:
+    """Count and write the values, in slabs of sections."""
     variable = density.variable.transpose(*_FILE_AXES)
     for start, stop in pairwise(_edges(variable)):
-        values = variable[start:stop].values
-        with np.errstate(over="ignore"):
-            slab = _packed(values)
-        if values.dtype.itemsize > 4 and not np.array_equal(np.isinf(slab), np.isinf(values)):
-            raise FormatError(
-                "the map has values beyond the range of 32-bit floats (3.4e38); scale it first"
-            )
-        yield slab
+        part = _Part(variable[start:stop].values, start, _sections(variable))
+        slabs = -(-(stop - start) // part.step)
+        over_rows(part.go_over, slabs, tally, stream, min_rows=2, slices_per_thread=slabs)
+
+
+class _Part:
+    """Sections that are in memory.
+
+    While one thread writes a slab of them, others bring the next ones into the order of the file.
+    """
+
+    def __init__(self, values: NDArray[Any], first: int, step: int) -> None:
+        self.values = values
+        self.first = first
+        self.step = step
+        self.turns = Turns()
+
+    def go_over(self, start: int, stop: int, tally: Tally | None, stream: IO[bytes] | None) -> None:
+        """Count and write slabs."""
+        with self.turns.all():
+            for i in range(start, stop):
+                at = i * self.step
+                slab = _packed(self.values[at : at + self.step])
+                if tally is not None:
+                    tally.add(slab, self.first + at)
+                if stream is not None and self.turns.wait(i):
+                    stream.write(slab.data)
+                    self.turns.done()
+
+
+def _require_held(values: NDArray[Any], slab: NDArray[np.float32]) -> None:
+    """Raise FormatError if 32-bit floats do not hold the values."""
+    kind, itemsize = values.dtype.kind, values.dtype.itemsize
+    if kind == "f" and itemsize > 4 and not np.array_equal(np.isinf(slab), np.isinf(values)):
+        raise FormatError(
+            "the map has values beyond the range of 32-bit floats (3.4e38); scale it first"
+        )
+    if kind in "iu" and itemsize > 2 and max(-int(values.min()), int(values.max())) > 2**24:
+        raise FormatError(
+            f"the map has whole numbers ({values.dtype}) beyond 2^24, which 32-bit floats do not "
+            "hold exactly; round them first, with .astype('float32')"
+        )
 
 
 def _edges(variable: xr.Variable) -> Sequence[int]:
-    nz, *section = variable.shape
+    """Return where parts begin and end that are read, or calculated, at once."""
+    nz = variable.shape[0]
     if variable.chunks is not None:
         ends: list[int] = np.cumsum(variable.chunks[0]).tolist()
         return [0, *ends]
-    step = max(1, _SLAB_BYTES // (4 * int(np.prod(section))))
-    return [*range(0, nz, step), nz]
+    return [*range(0, nz, _SLABS_AT_ONCE * _sections(variable)), nz]
+
+
+def _sections(variable: xr.Variable) -> int:
+    """Return how many sections a slab has."""
+    size = max(1, _SLAB_BYTES // (4 * int(np.prod(variable.shape[1:]))))
+    return size - size % _COLUMNS or size
 
 
 def _packed(values: NDArray[Any]) -> NDArray[np.float32]:
@@ -157,11 +200,14 @@ def _packed(values: NDArray[Any]) -> NDArray[np.float32]:
     if values.flags.c_contiguous and values.dtype == np.float32:
         return values
     slab = np.empty(values.shape, np.float32)
+    if values.dtype == np.float32 and values.strides[0] == 4 and values.size > _FEW:
+        from xrefl.io.ccp4 import _kernels
 
-    def columns(start: int, stop: int) -> None:  # few at a time stay in the cache
-        for first in range(start, stop, _COLUMNS):
-            piece = slice(first, min(first + _COLUMNS, stop))
+        _kernels.turn(0, values.shape[1], values.transpose(), slab)
+        return slab
+    with np.errstate(over="ignore"):
+        for first in range(0, values.shape[2], _COLUMNS):  # few at a time stay in the cache
+            piece = slice(first, first + _COLUMNS)
             slab[..., piece] = values[..., piece]
-
-    over_rows(columns, values.shape[2], min_rows=4 * _COLUMNS)
+    _require_held(values, slab)
     return slab

@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from xrefl.crystal.atoms import names_of
 from xrefl.errors import FormatError, FormatWarning
 from xrefl.io.cif.table import CifField, CifTable
-from xrefl.io.model.dataset import LARGEST, names_of
+from xrefl.io.model.dataset import LARGEST
 
 __all__ = [
     "B_OF_U",

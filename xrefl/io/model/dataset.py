@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,16 +11,16 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from xrefl.crystal.atoms import names_of
 from xrefl.crystal.cell import UnitCell
+from xrefl.crystal.sites import NEAR, site_symmetry_order
 from xrefl.crystal.spacegroup import SpaceGroup
+from xrefl.crystal.tensor import COMPONENTS, components, tensor
 from xrefl.errors import FormatWarning
 from xrefl.io.model.frame import to_standard_frame
-from xrefl.io.model.sites import NEAR, site_symmetry_order
 
-__all__ = ["COMPONENTS", "LARGEST", "Model", "components", "model_dataset", "names_of", "tensor"]
+__all__ = ["LARGEST", "Model", "model_dataset"]
 
-COMPONENTS = ("11", "22", "33", "12", "13", "23")
-_INDICES = ((0, 0), (1, 1), (2, 2), (0, 1), (0, 2), (1, 2))
 _ATTRS: dict[str, dict[str, Any]] = {
     "xyz": {"long_name": "Cartesian coordinates", "units": "Å"},
     "b_iso": {"long_name": "isotropic or equivalent displacement B = 8π²U", "units": "Å^2"},
@@ -32,7 +32,6 @@ _ATTRS: dict[str, dict[str, Any]] = {
     "site_symmetry_order": {"long_name": "number of operations that leave the atom in place"},
 }
 LARGEST = 1e9  # no coordinate, displacement or occupancy comes near
-_SHOWN = 3  # atoms that a message names
 _ROUNDING = 0.0051  # of an occupancy in two decimals
 
 
@@ -102,32 +101,6 @@ def model_dataset(model: Model) -> xr.Dataset:
     }
     coords = {"axis": ["x", "y", "z"], "component": list(COMPONENTS)}
     return xr.Dataset(data | dict(model.variables), coords=coords, attrs=attrs)
-
-
-def names_of(columns: Mapping[str, NDArray[Any]], rows: Sequence[int] | NDArray[np.intp]) -> str:
-    """Return what messages call some atoms: "A 401 HOH O", or the label of a small molecule."""
-    keys = [key for key in ("chain", "seqnum", "resname", "name") if key in columns]
-    if "resname" in keys and not np.any(columns["resname"][rows] != ""):
-        keys = ["name"]
-    shown = [" ".join(_word(columns[key][row]) for key in keys) for row in rows[:_SHOWN]]
-    return ", ".join(shown) + (f" and {len(rows) - _SHOWN} more" if len(rows) > _SHOWN else "")
-
-
-def _word(value: object) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)
-
-
-def tensor(u: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return matrices (n, 3, 3) of tensors given by their six components."""
-    full = np.empty((len(u), 3, 3))
-    for k, (i, j) in enumerate(_INDICES):
-        full[:, i, j] = full[:, j, i] = u[:, k]
-    return full
-
-
-def components(full: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the six components (n, 6) of symmetric matrices."""
-    return np.stack([full[:, i, j] for i, j in _INDICES], axis=1)
 
 
 def _turn(

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from xrefl.crystal.atoms import names_of
 from xrefl.crystal.cell import UnitCell
 from xrefl.errors import FormatError, FormatWarning
 from xrefl.io.cif.crystal import block_spacegroup, block_wavelength
@@ -15,7 +16,7 @@ from xrefl.io.cif.document import CifBlock
 from xrefl.io.cif.table import CifTable
 from xrefl.io.model.atom_site import B_OF_U, filled, located, read_columns, tags_of, whole
 from xrefl.io.model.crystal import cell_of
-from xrefl.io.model.dataset import Model, names_of
+from xrefl.io.model.dataset import Model
 from xrefl.io.model.elements import split_type_symbol
 
 __all__ = ["is_macromolecular", "read_mmcif"]

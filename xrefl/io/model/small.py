@@ -9,14 +9,16 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from xrefl.crystal.atoms import names_of
 from xrefl.crystal.cell import UnitCell
+from xrefl.crystal.tensor import COMPONENTS, components, tensor
 from xrefl.errors import FormatError, FormatWarning
 from xrefl.io.cif.crystal import block_spacegroup, block_wavelength
 from xrefl.io.cif.document import CifBlock
 from xrefl.io.cif.table import CifTable
 from xrefl.io.model.atom_site import B_OF_U, filled, located, read_columns, tags_of, whole
 from xrefl.io.model.crystal import cell_of
-from xrefl.io.model.dataset import COMPONENTS, Model, components, names_of, tensor
+from xrefl.io.model.dataset import Model
 from xrefl.io.model.elements import element_of_label, split_type_symbol
 
 __all__ = ["cartesian_u", "read_small"]

@@ -1,0 +1,29 @@
+"""``.xtal.plot``: pictures as methods."""
+
+from __future__ import annotations
+
+import xarray as xr
+
+from xrefl.accessors._method import method
+from xrefl.plot import section, zone
+
+__all__ = ["DataArrayPlots", "DatasetPlots"]
+
+
+class DatasetPlots:
+    """Pictures of reflections."""
+
+    def __init__(self, obj: xr.Dataset) -> None:
+        self._obj = obj
+
+    zone = method(zone.zone)
+
+
+class DataArrayPlots:
+    """Pictures of a map, or of one column of reflections."""
+
+    def __init__(self, obj: xr.DataArray) -> None:
+        self._obj = obj
+
+    section = method(section.section)
+    zone = method(zone.zone)

@@ -1,0 +1,179 @@
+"""``xrefl sf2map``: structure factors as a CCP4 map."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from xrefl.cli._files import check_suffix, number, numbers, report, stream
+
+if TYPE_CHECKING:
+    import numpy as np
+    import xarray as xr
+    from numpy.typing import NDArray
+
+__all__ = ["sf2map"]
+
+_SAMPLE = 3.0
+
+
+def sf2map(
+    source: Annotated[
+        Path, typer.Argument(metavar="IN", help="Reflections: an MTZ or CIF file, gzipped or not.")
+    ],
+    target: Annotated[
+        Path,
+        typer.Argument(
+            metavar="OUT.ccp4",
+            help="Map to write (.ccp4, .map, .mrc; also .gz); - is the standard output.",
+        ),
+    ],
+    difference: Annotated[
+        bool, typer.Option("--difference", "-d", help="Take the mFo-DFc coefficients.")
+    ] = False,
+    f: Annotated[
+        str | None, typer.Option("--f", "-f", metavar="LABEL", help="Column of amplitudes.")
+    ] = None,
+    phi: Annotated[
+        str | None, typer.Option("--phi", "-p", metavar="LABEL", help="Column of phases.")
+    ] = None,
+    weight: Annotated[
+        str | None,
+        typer.Option(metavar="LABEL", help="Column to multiply the amplitudes by, such as FOM."),
+    ] = None,
+    block: Annotated[
+        str | None, typer.Option(help="Data block of a CIF file; by default the first with data.")
+    ] = None,
+    sample: Annotated[
+        float | None,
+        typer.Option("--sample", "-s", help="Steps are at most dmin divided by this; default 3."),
+    ] = None,
+    grid: Annotated[
+        str | None,
+        typer.Option(
+            "--grid", "-g", metavar="NX,NY,NZ", help="Exact number of points, in place of --sample."
+        ),
+    ] = None,
+    dmin: Annotated[
+        float | None, typer.Option(help="Leave reflections with d < DMIN (Å) out.")
+    ] = None,
+    dmax: Annotated[
+        float | None, typer.Option(help="Leave reflections with d >= DMAX (Å) out.")
+    ] = None,
+    normalize: Annotated[
+        bool, typer.Option("--normalize", help="Mean 0 and standard deviation 1.")
+    ] = False,
+) -> None:
+    """Calculate a map of the unit cell from amplitudes and phases.
+
+    Without --f and --phi the 2mFo-DFc coefficients (mFo-DFc with -d) are looked for by name:
+    FWT and PHWT, 2FOFCWT and PH2FOFCWT, or pdbx_FWT and pdbx_PHWT
+    (DELFWT and PHDELWT, FOFCWT and PHFOFCWT, or pdbx_DELFWT and pdbx_DELPHWT).
+
+    Example: xrefl sf2map refined.mtz 2fofc.ccp4
+    """
+    if (f is None) != (phi is None):
+        raise typer.BadParameter("--f and --phi go together: give both or neither")
+    if f is not None and difference:
+        raise typer.BadParameter("--difference takes columns by name; leave it or --f out")
+    if grid is not None and sample is not None:
+        raise typer.BadParameter("give either --grid or --sample")
+    check_suffix(target, (".ccp4", ".map", ".mrc"), "a map")
+    size = None if grid is None else _size(grid)
+    if sample is not None and not 0 < sample < float("inf"):
+        raise typer.BadParameter(f"--sample takes a positive number, not {sample:g}")
+
+    from xrefl.fourier.maps import to_map
+    from xrefl.fourier.values import normalize as normalized
+    from xrefl.hkl.select import sel_resolution
+    from xrefl.io.ccp4.write import to_ccp4
+    from xrefl.io.reflections import open_reflections
+
+    options = {} if block is None else {"block": block}
+    ds = open_reflections(source, **options)
+    labels = _coefficients(source, ds, difference) if f is None or phi is None else (f, phi)
+    if dmin is not None or dmax is not None:
+        ds = sel_resolution(ds, dmin=dmin, dmax=dmax)
+    ds = _columns(source, ds, labels, weight)
+    rho = to_map(
+        ds, *labels, sample_rate=None if size else sample or _SAMPLE, exact_size=size
+    ).load()
+    if normalize:
+        rho = normalized(rho)
+    columns = f"{labels[0]} and {labels[1]}" + (f", weighted by {weight}" if weight else "")
+    to_ccp4(rho.assign_attrs(labels=[f"{columns} of {source.name}"]), stream(target))
+    report(target, [("columns", columns), *_facts(ds, rho, labels)])
+
+
+def _size(text: str) -> list[int]:
+    values = numbers(text, 3, "--grid")
+    if not all(value >= 1 and value.is_integer() for value in values):
+        raise typer.BadParameter(f"--grid takes numbers of points, not {text!r}")
+    return [int(value) for value in values]
+
+
+def _coefficients(source: Path, ds: xr.Dataset, difference: bool) -> tuple[str, str]:
+    """Return the labels of map coefficients by the names that programs give them."""
+    from xrefl.errors import MissingColumnError
+    from xrefl.fourier.coefficients import map_coefficients
+    from xrefl.hkl.crystal import merged_index
+
+    merged_index(ds)
+    try:
+        return map_coefficients(ds, "fofc" if difference else "2fofc")
+    except MissingColumnError as error:
+        raise MissingColumnError(f"{source}: {error}; name two with --f and --phi") from None
+
+
+def _columns(
+    source: Path, ds: xr.Dataset, labels: tuple[str, str], weight: str | None
+) -> xr.Dataset:
+    """Return the two columns, weighted, without the others."""
+    from xrefl.errors import FormatError, MissingColumnError
+
+    wanted = [*labels, *([weight] if weight is not None else [])]
+    if missing := [label for label in wanted if label not in ds.data_vars]:
+        raise MissingColumnError(
+            f"{source}: there is no column {', '.join(missing)}; the columns are "
+            f"{', '.join(map(str, ds.data_vars))}"
+        )
+    ds = ds[list(dict.fromkeys(wanted))].load()
+    if weight is not None:
+        if ds[weight].dtype.kind not in "fiu":
+            raise FormatError(f"{source}: the weights, {weight}, are not numbers")
+        weighted = ds[labels[0]] * ds[weight]
+        ds = ds.assign({labels[0]: weighted.assign_attrs(ds[labels[0]].attrs)})
+    if not _present(ds, labels).any():
+        raise FormatError(
+            f"{source}: no reflection has values of {' and '.join(wanted)}; choose other columns"
+        )
+    return ds
+
+
+def _present(ds: xr.Dataset, labels: tuple[str, str]) -> NDArray[np.bool_]:
+    """Tell which reflections have both values."""
+    present: NDArray[np.bool_] = (ds[labels[0]].notnull() & ds[labels[1]].notnull()).values
+    return present
+
+
+def _facts(ds: xr.Dataset, rho: xr.DataArray, labels: tuple[str, str]) -> list[tuple[str, str]]:
+    """Return what to tell of the map."""
+    from xrefl.hkl.reflections import resolution
+    from xrefl.io.ccp4.statistics import Tally
+
+    known = ds.isel(hkl=_present(ds, labels))
+    tally = Tally()
+    tally.add(rho.values)
+    low, high, mean, rms = tally.total()
+    of_values = {"min": low, "max": high, "mean": mean, "rms": rms}
+    widest, finest = resolution(known)
+    steps = [edge / n for edge, n in zip(rho.attrs["cell"], rho.shape, strict=False)]
+    return [
+        ("reflections", f"{known.sizes['hkl']:,}"),
+        ("resolution", f"{widest:.3f} to {finest:.3f} Å"),
+        ("points", " x ".join(map(str, rho.shape))),
+        ("steps", " x ".join(f"{step:.3f}" for step in steps) + " Å"),
+        ("values", ", ".join(f"{name} {number(one, rms)}" for name, one in of_values.items())),
+    ]

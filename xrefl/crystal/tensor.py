@@ -1,0 +1,34 @@
+"""Symmetric tensors of rank two, as six components and as matrices."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["COMPONENTS", "components", "tensor"]
+
+COMPONENTS = ("11", "22", "33", "12", "13", "23")
+"""The order of components."""
+
+_INDICES = ((0, 0), (1, 1), (2, 2), (0, 1), (0, 2), (1, 2))
+
+
+def tensor(u: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return matrices (n, 3, 3) of tensors given by their six components.
+
+    Examples
+    --------
+    >>> tensor(np.array([[1.0, 2, 3, 4, 5, 6]]))[0]
+    array([[1., 4., 5.],
+           [4., 2., 6.],
+           [5., 6., 3.]])
+    """
+    full = np.empty((len(u), 3, 3))
+    for k, (i, j) in enumerate(_INDICES):
+        full[:, i, j] = full[:, j, i] = u[:, k]
+    return full
+
+
+def components(full: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the six components (n, 6) of symmetric matrices, the inverse of `tensor`."""
+    return np.stack([full[:, i, j] for i, j in _INDICES], axis=1)

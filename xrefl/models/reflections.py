@@ -1,0 +1,116 @@
+"""The reflections that structure factors of a model are wanted of."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+
+import xarray as xr
+
+from xrefl.crystal.cell import UnitCell
+from xrefl.crystal.generate import miller_indices
+from xrefl.crystal.miller import as_miller
+from xrefl.crystal.spacegroup import SpaceGroup
+from xrefl.errors import CrystalError, CrystalMismatchError, MillerIndexError
+from xrefl.hkl.crystal import Crystal, is_merged, merged_index, reflection_dim
+from xrefl.hkl.index import HKLIndex
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+__all__ = ["Reflections", "Wanted", "wanted_reflections"]
+
+Wanted: TypeAlias = "xr.Dataset | xr.DataArray | ArrayLike | tuple[ArrayLike, ArrayLike, ArrayLike]"
+
+
+class Reflections(NamedTuple):
+    """Reflections along a dimension.
+
+    Attributes
+    ----------
+    hkl : tuple of three Variable
+        Miller indices, dask-backed where the reflections are.
+    coords : Coordinates
+        What the result has as coordinates.
+    """
+
+    hkl: tuple[xr.Variable, ...]
+    coords: xr.Coordinates
+
+    def in_one_chunk(self) -> Reflections:
+        """Return the same, dask-backed indices in one chunk."""
+        hkl = (one if one.chunks is None else one.chunk({one.dims[0]: -1}) for one in self.hkl)
+        return Reflections(tuple(hkl), self.coords)
+
+
+def wanted_reflections(hkl: Wanted | None, dmin: float | None, known: Crystal) -> Reflections:
+    """Return the reflections of a list, those of a Dataset, or all to a resolution limit.
+
+    Parameters
+    ----------
+    hkl : Dataset, DataArray or Miller indices, optional
+        Reflections, merged or not; or a list of Miller indices, each of them once.
+    dmin : float, optional
+        Å; all reflections of the asymmetric unit with d >= dmin.
+    known : Crystal
+        That of the model.
+
+    Raises
+    ------
+    CrystalError
+        Both or neither are given, or ``dmin`` makes no sense.
+    CrystalMismatchError
+        The reflections are of another crystal.
+    MillerIndexError
+        A reflection is in the list twice, or has indices that are none.
+    """
+    if (hkl is None) == (dmin is None):
+        raise CrystalError(
+            "give either hkl, the reflections that are wanted, or dmin, the resolution limit in Å "
+            f"of all reflections; {'neither' if hkl is None else 'both'} was given"
+        )
+    if isinstance(hkl, xr.Dataset | xr.DataArray):
+        return _of(hkl, known)
+    columns = as_miller(miller_indices(*known, dmin) if hkl is None else hkl)  # type: ignore[arg-type]
+    try:
+        index = HKLIndex.from_miller(
+            *columns, cell=known.cell.parameters, spacegroup=known.spacegroup.name
+        )
+    except MillerIndexError as error:
+        raise MillerIndexError(
+            f"{error}. In a list give each reflection once, np.unique(hkl, axis=0); observations, "
+            "a Dataset along 'obs', may repeat them"
+        ) from None
+    return Reflections(tuple(xr.Variable("hkl", one) for one in columns), index.coordinates())
+
+
+def _of(obj: xr.Dataset | xr.DataArray, known: Crystal) -> Reflections:
+    dim = reflection_dim(obj)
+    _require_same(known, obj.attrs.get("cell"), obj.attrs.get("spacegroup"))
+    if is_merged(obj):
+        index = merged_index(obj)
+        _require_same(known, index.cell, index.spacegroup)
+    names: Sequence[Hashable] = [name for name in ("hkl", *"hkl") if name in obj.coords]
+    coords = obj.coords.to_dataset()
+    coords = coords.drop_vars([name for name in coords.variables if name not in names])
+    chunks = obj.chunksizes.get(dim)
+    variables = [obj[name].variable.to_base_variable() for name in "hkl"]
+    if chunks is not None:
+        variables = [variable.chunk({dim: chunks}) for variable in variables]
+    return Reflections(tuple(variables), coords.coords)
+
+
+def _require_same(known: Crystal, cell: Sequence[float] | None, spacegroup: str | None) -> None:
+    """Refuse reflections of another crystal; what they do not know is that of the model."""
+    if cell is not None and not known.cell.is_close(UnitCell.from_parameters(cell)):
+        raise CrystalMismatchError(
+            f"the unit cell of the model, {known.cell.parameters}, and that of the reflections, "
+            f"{tuple(cell)}, differ by more than 1 %. If they do belong together, give one that of "
+            "the other, .xtal.assign_crystal(cell=...)"
+        )
+    if spacegroup is not None and known.spacegroup != SpaceGroup(spacegroup):
+        raise CrystalMismatchError(
+            f"the space group of the model is {known.spacegroup.name}, that of the reflections "
+            f"{spacegroup}. If they do belong together, give one that of the other, "
+            ".xtal.assign_crystal(spacegroup=...)"
+        )

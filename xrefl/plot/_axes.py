@@ -1,0 +1,61 @@
+"""What pictures have in common: axes of their own, colours, frames."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from xrefl.errors import XreflError
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["NEGATIVE", "POSITIVE", "axes_for", "legend_beside", "pyplot"]
+
+# Of the palette of Okabe & Ito (2008, jfly.uni-koeln.de/color), told apart by all eyes.
+POSITIVE = "#0072B2"
+NEGATIVE = "#D55E00"
+# What a picture may take up, inches, without its legend.
+_WIDEST, _TALLEST, _NARROWEST = 6.0, 6.0, 2.0
+_LABELS, _LEGEND = 0.9, 1.2
+
+
+def pyplot() -> Any:
+    """Return ``matplotlib.pyplot``, which loads now.
+
+    Raises
+    ------
+    XreflError
+        Matplotlib is not installed.
+    """
+    try:
+        import matplotlib.pyplot as plt
+    except ImportError:
+        raise XreflError('pictures need Matplotlib: pip install "xrefl[plot]"') from None
+    return plt
+
+
+def axes_for(ax: Axes | None, width: float, height: float) -> Axes:
+    """Return the axes given, or those of a new figure, whose shape is that of the picture.
+
+    Parameters
+    ----------
+    ax : Axes, optional
+    width, height : float
+        Of what will be drawn, in any unit.
+    """
+    plt = pyplot()
+    if ax is None:
+        inches = min(_WIDEST / width, _TALLEST / height)
+        size = (
+            max(width * inches, _NARROWEST) + _LABELS + _LEGEND,
+            max(height * inches, _NARROWEST) + _LABELS,
+        )
+        fig, ax = plt.subplots(figsize=size, layout="compressed")
+        fig.get_layout_engine().set(w_pad=0.1, h_pad=0.08)
+    ax.set_aspect("equal")
+    return ax
+
+
+def legend_beside(ax: Axes, **options: Any) -> None:
+    """Put the legend to the right of the picture, where it hides nothing."""
+    ax.legend(loc="upper left", bbox_to_anchor=(1.02, 1.0), borderaxespad=0, **options)

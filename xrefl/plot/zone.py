@@ -1,0 +1,329 @@
+"""Sections of reciprocal space, as a precession photograph shows them."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from xrefl.crystal.cell import UnitCell
+from xrefl.crystal.spacegroup import SpaceGroup
+from xrefl.errors import CrystalError, FormatError, MillerIndexError, MissingColumnError
+from xrefl.hkl import find
+from xrefl.hkl.changes import Changes, changed_columns, with_partners
+from xrefl.hkl.crystal import merged_index, space_group, unit_cell
+from xrefl.hkl.expand import expand_to_p1
+from xrefl.hkl.friedel import friedel_pairs
+from xrefl.hkl.packing import pack
+from xrefl.plot._axes import NEGATIVE, POSITIVE, axes_for, legend_beside, pyplot
+from xrefl.plot._zones import Zone, parse_zone
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["zone"]
+
+# Columns that are drawn unless another is named, by their types.
+_DEFAULT_TYPES = ("F", "J", "E", "G", "K")
+_SIGMAS = ("Q", "L", "M")
+# Spacings that circles may have, Å, but for powers of ten.
+_ROUND = (1.0, 1.2, 1.5, 1.8, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0)
+# What the picture has about the outermost circle.
+_ROOM = 1.12
+
+
+class _Dots(NamedTuple):
+    hkl: NDArray[np.int32]
+    values: NDArray[np.float64]
+
+
+def zone(
+    data: xr.Dataset | xr.DataArray,
+    name: str,
+    column: str | None = None,
+    *,
+    dmin: float | None = None,
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw a zone of reflections, a plane of the reciprocal lattice, at its true angles.
+
+    Reflections are dots whose areas are as their values; negative values are in another colour.
+    Symmetry mates are filled in, and Friedel mates: of columns such as F(+) with the values of
+    the other mate, where there are both. Small grey dots are reflections without a value. Where
+    the lattice has points and nothing is drawn, reflections are systematically absent.
+
+    Parameters
+    ----------
+    data : Dataset or DataArray
+        Merged reflections, or one column of them. Of dask-backed columns the rows that are
+        drawn are computed.
+    name : str
+        Two letters and one index, as "hk0", "h1l" or "-1kl"; or two letters in three places, as
+        "hhl" or "h-hl". The first letter grows to the right, the second upward.
+    column : str, optional
+        By default the first amplitude that its standard deviation follows, or else intensity
+        (types F and J, then E, G, K); where there is none, the first of them.
+    dmin : float, optional
+        Å. By default that of the reflections that are drawn.
+    ax : matplotlib Axes, optional
+        Where to draw; by default a new figure.
+
+    Returns
+    -------
+    matplotlib Axes
+        Positions in it are in Å⁻¹. The origin is where the normal through 000 meets the plane, so
+        that circles about it have the same d.
+
+    Raises
+    ------
+    MillerIndexError
+        There is no such zone, or no reflection in it has a value.
+    NotMergedError
+        These are observations: merge them first.
+    MissingColumnError
+        There is no such column, or no column of amplitudes or intensities.
+    FormatError
+        The column is not of numbers, or of phases, which have no size.
+    CrystalError
+        Unit cell or space group are not known, or ``dmin`` is not positive.
+    XreflError
+        Matplotlib is not installed.
+
+    Examples
+    --------
+    >>> import matplotlib, xrefl
+    >>> matplotlib.use("agg")
+    >>> ax = xrefl.tutorial.open("5e5z").xtal.plot.zone("hk0")
+    >>> ax.get_title()
+    'hk0'
+    >>> matplotlib.pyplot.close(ax.figure)
+    """
+    pyplot()
+    plane = parse_zone(name)
+    merged_index(data)
+    cell, group = unit_cell(data), space_group(data)
+    ds, label = _chosen(data, column)
+    dots = _dots(ds, label, group, plane)
+    spacings = cell.d(dots.hkl) if len(dots.hkl) else np.array([])
+    if dmin is not None:
+        if not (isinstance(dmin, int | float | np.number) and 0 < dmin < math.inf):
+            raise CrystalError(f"dmin must be a positive number of Å, not {dmin!r}")
+        inside = spacings >= dmin * (1 - 1e-9)
+        dots, spacings = _Dots(dots.hkl[inside], dots.values[inside]), spacings[inside]
+    if not len(dots.hkl):
+        to = f" to {dmin:g} Å" if dmin is not None else ""
+        raise MillerIndexError(
+            f"no reflection of the zone {plane.name}{to} has a value in {label!r}"
+        )
+    limit = float(dmin if dmin is not None else spacings.min())
+    step = plane.shortest_step(cell, group)
+    radius = math.sqrt(max(1 / limit**2 - plane.height2(cell), 0))
+    reach = max(radius, step)  # a plane may have one reflection only, in its middle
+    ax = axes_for(ax, 1.0, 1.0)
+    missing = _missing(plane, cell, group, dots.hkl, limit)
+    places = plane.to_picture(np.concatenate([dots.hkl, missing]), cell)
+    _draw_circles(ax, plane.height2(cell), limit, radius, places)
+    _draw_dots(ax, places[: len(dots.hkl)], dots.values, step / reach)
+    _draw_missing(ax, places[len(dots.hkl) :])
+    called = f"|{label}|" if ds[label].dtype.kind == "c" else label
+    legend_beside(ax, title=called, frameon=False)
+    _draw_axes(ax, plane, cell, reach)
+    return ax
+
+
+def _chosen(data: xr.Dataset | xr.DataArray, column: str | None) -> tuple[xr.Dataset, str]:
+    """Return a Dataset, and the label of the column to draw."""
+    if isinstance(data, xr.DataArray):
+        if column is not None:
+            raise TypeError(f"this is one column already; draw {column!r} of the Dataset instead")
+        label = str(data.name if data.name is not None else "values")
+        ds, chosen = data.to_dataset(name=label), data
+        ds.attrs = {name: data.attrs[name] for name in ("cell", "spacegroup") if name in data.attrs}
+    else:
+        label, ds = column if column is not None else _default_column(data), data
+        chosen = find.column(ds, label)
+    if chosen.dtype.kind not in "fiubc":
+        raise FormatError(f"{label!r} is of {chosen.dtype}, not of numbers")
+    if chosen.dims != ("hkl",):
+        others = [dim for dim in chosen.dims if dim != "hkl"]
+        raise FormatError(
+            f"{label!r} has the dimensions {chosen.dims}: choose one with .sel or .isel along "
+            f"{others}"
+        )
+    if chosen.attrs.get("mtz_type") == "P":
+        raise FormatError(
+            f"{label!r} is a column of phases, which have no size; draw its amplitudes"
+        )
+    return ds, label
+
+
+def _default_column(ds: xr.Dataset) -> str:
+    """Return the first amplitude or intensity that its standard deviation follows, or the first."""
+    names = [str(name) for name in ds.data_vars if ds[name].dims == ("hkl",)]
+    kinds = [str(ds[name].attrs.get("mtz_type", "")) for name in names]
+    for followed in (True, False):
+        for wanted in _DEFAULT_TYPES:
+            for name, kind, after in zip(names, kinds, [*kinds[1:], ""], strict=True):
+                if kind == wanted and (not followed or after in _SIGMAS):
+                    return name
+    raise MissingColumnError(
+        "no column is of amplitudes or intensities (mtz_type F, J, E, G or K); name one of "
+        f"{', '.join(map(str, ds.data_vars))}"
+    )
+
+
+def _dots(ds: xr.Dataset, label: str, group: SpaceGroup, plane: Zone) -> _Dots:
+    """Return the reflections of a plane that have a value, with mates by symmetry and Friedel's."""
+    hkl = np.column_stack(merged_index(ds).miller).astype(np.int64)
+    meets = np.zeros(len(hkl), np.bool_)
+    for rotation in group.primitive_rotations:
+        equivalent = hkl @ (rotation @ plane.normal())
+        meets |= np.abs(equivalent) == abs(int(plane.normal() @ np.array(plane.offset)))
+    columns = with_partners(ds, [label])
+    few = ds[columns].isel(hkl=np.flatnonzero(meets)).compute()
+    whole = expand_to_p1(few) if few.sizes["hkl"] else few
+    index = np.column_stack(merged_index(whole).miller)
+    found = [_Dots(index, _sizes(whole[label].values))]
+    if _is_lone_half(few, label):  # symmetry takes centric reflections to their mates
+        centric = group.centric(index)
+        found.append(_Dots(-index[centric], found[0].values[centric]))
+    else:
+        mate = Changes(
+            xr.Variable("hkl", np.zeros(len(index), np.int8)),
+            xr.Variable("hkl", np.ones(len(index), np.bool_)),
+        )
+        changed = changed_columns(whole, mate, "hkl").get(label, whole[label].variable)
+        found.append(_Dots(-index, _sizes(changed.values)))
+    indices = np.concatenate([one.hkl for one in found])
+    values = np.concatenate([one.values for one in found])
+    keep = plane.contains(indices) & np.isfinite(values) & indices.any(axis=1)
+    return _Dots(indices[keep], values[keep])
+
+
+def _sizes(values: NDArray[Any]) -> NDArray[np.float64]:
+    return np.asarray(np.abs(values) if values.dtype.kind == "c" else values, dtype=np.float64)
+
+
+def _is_lone_half(ds: xr.Dataset, label: str) -> bool:
+    """Tell whether a column is of one Friedel mate, and there is none of the other."""
+    half = ds[label].attrs.get("mtz_type", "") in tuple("GKLM")
+    return half and not any(label in pair for pair in friedel_pairs(ds))
+
+
+def _draw_circles(
+    ax: Axes, height2: float, dmin: float, radius: float, dots: NDArray[np.float64]
+) -> None:
+    """Draw circles of the same d, the outermost one at the limit; labels keep clear of dots."""
+    from matplotlib.patches import Circle
+    from matplotlib.patheffects import withStroke
+
+    outermost = Circle((0, 0), radius, fill=False, ec="0.6", lw=0.8, zorder=1)
+    ax.add_patch(outermost)
+    style: dict[str, Any] = {"ha": "center", "fontsize": "small", "color": "0.25", "zorder": 4}
+    ax.annotate(
+        f"{dmin:.3g} Å", (0, -radius), (0, -3), textcoords="offset points", va="top", **style
+    )
+    for d in _round_spacings(dmin, height2) if radius else ():
+        inner = math.sqrt(1 / d**2 - height2)
+        ax.add_patch(Circle((0, 0), inner, fill=False, ec="0.8", lw=0.8, zorder=1))
+        label = ax.annotate(f"{d:g} Å", _clear_place(inner, dots), va="center", **style)
+        label.set_path_effects([withStroke(linewidth=2.5, foreground="white")])
+
+
+def _clear_place(radius: float, dots: NDArray[np.float64]) -> tuple[float, float]:
+    """Return the place on the lower half of a circle that is farthest from dots.
+
+    Distances count half across, since labels are wider than high.
+    """
+    angles = np.radians(np.arange(-165, -14, 3))
+    places = radius * np.column_stack([np.cos(angles), np.sin(angles)])
+    nearest = np.linalg.norm((places[:, None] - dots) * (0.5, 1.0), axis=2).min(axis=1)
+    x, y = places[nearest.argmax()].tolist()
+    return x, y
+
+
+def _round_spacings(dmin: float, height2: float) -> list[float]:
+    """Return round spacings whose circles are near a third and two thirds of the outermost one."""
+    outer2 = 1 / dmin**2 - height2
+    power = 10.0 ** math.floor(math.log10(dmin))
+    candidates = [one * power * ten for ten in (1, 10, 100) for one in _ROUND]
+    chosen: list[float] = []
+    for part in (1 / 3, 2 / 3):
+        radii = {
+            d: math.sqrt((1 / d**2 - height2) / outer2) for d in candidates if 1 / d**2 > height2
+        }
+        near = min(radii, key=lambda d: abs(radii[d] - part), default=dmin)
+        if near in radii and abs(radii[near] - part) < 0.12 and near not in chosen:
+            chosen.append(near)
+    return chosen
+
+
+def _missing(
+    plane: Zone, cell: UnitCell, group: SpaceGroup, drawn: NDArray[np.int32], dmin: float
+) -> NDArray[np.int32]:
+    """Return reflections that could be there, and have no value."""
+    possible = plane.indices(cell, dmin)
+    possible = possible[~group.absent(possible)]
+    known = np.isin(pack(*possible.T), pack(*drawn.T))
+    return np.asarray(possible[~known])
+
+
+def _draw_dots(
+    ax: Axes, places: NDArray[np.float64], values: NDArray[np.float64], step: float
+) -> None:
+    """Draw dots that do not touch their neighbours, and a legend of their sizes.
+
+    Parameters
+    ----------
+    places : ndarray, shape (n, 2)
+    values : ndarray, shape (n,)
+    step : float
+        The distance of neighbours, relative to the radius of the picture.
+    """
+    extent = ax.get_window_extent()
+    inches = min(extent.width, extent.height) / ax.figure.dpi
+    points = 72 * inches * step / (2 * _ROOM)
+    most = min(max(0.95 * points, 2.5), 14.0) ** 2
+    largest = float(np.abs(values).max()) or 1.0
+    for negative, color in ((False, POSITIVE), (True, NEGATIVE)):
+        these = (values < 0) == negative
+        if these.any():
+            area = most * np.abs(values[these]) / largest
+            x, y = places[these].T
+            ax.scatter(x, y, s=area, color=color, linewidths=0, zorder=3)
+    for value in _legend_values(largest):
+        ax.scatter([], [], s=most * value / largest, color=POSITIVE, lw=0, label=f"{value:g}")
+    if (values < 0).any():
+        ax.scatter([], [], s=most / 2, color=NEGATIVE, lw=0, label="negative")
+
+
+def _draw_missing(ax: Axes, places: NDArray[np.float64]) -> None:
+    if len(places):
+        x, y = places.T
+        ax.scatter(x, y, s=9, marker="+", color="0.6", linewidths=0.6, zorder=2, label="no value")
+
+
+def _legend_values(largest: float) -> list[float]:
+    """Return a round value that the largest one reaches, and smaller ones."""
+    power = 10.0 ** math.floor(math.log10(largest))
+    top = next(one for one in (5, 2, 1) if one * power <= largest * (1 + 1e-12)) * power
+    return [top, top / 2, top / 10]
+
+
+def _draw_axes(ax: Axes, plane: Zone, cell: UnitCell, reach: float) -> None:
+    """Draw the directions in which the indices grow, and what they are called."""
+    for step, letter in zip((plane.first, plane.second), plane.letters, strict=True):
+        direction = plane.to_picture(np.array([step]), cell)[0]
+        tip = direction / np.linalg.norm(direction) * reach
+        ax.plot([-tip[0], tip[0]], [-tip[1], tip[1]], color="0.8", lw=0.8, zorder=1)
+        ax.annotate(
+            letter, tip * 1.06, ha="center", va="center", fontstyle="italic", color="0.25", zorder=4
+        )
+    ax.set_xlim(-_ROOM * reach, _ROOM * reach)
+    ax.set_ylim(-_ROOM * reach, _ROOM * reach)
+    ax.set_xlabel("Å⁻¹")
+    ax.set_ylabel("Å⁻¹")
+    ax.set_title(plane.name)

@@ -1,0 +1,109 @@
+"""The distinct form factors of many atoms."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from xrefl.errors import CrystalError
+from xrefl.scattering._tables import table
+from xrefl.scattering.form_factor import FormFactor, Kind, form_factor
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+__all__ = ["form_factors"]
+
+# Charges are small; this is more than there are.
+_MOST = 128
+
+
+def form_factors(
+    elements: ArrayLike,
+    charges: ArrayLike | None = None,
+    kind: Kind = "xray",
+    *,
+    use_charge: bool = False,
+    normalized: bool = False,
+    replaced: Mapping[str, FormFactor] | None = None,
+) -> tuple[list[FormFactor], NDArray[np.int32]]:
+    """Look up the form factors of atoms, each distinct one once.
+
+    Charges in files of models are often formal ones, and are not used unless ``use_charge`` is
+    set. An ion that is not in the table then counts as the neutral atom; ``charge`` of the form
+    factor says so.
+
+    Parameters
+    ----------
+    elements : array_like of str
+        Symbols, (n,). "X" is taken for oxygen, unless replaced.
+    charges : array_like of int, optional
+        Charges, (n,).
+    kind : {"xray", "electron", "neutron"}
+        What is scattered.
+    use_charge : bool
+        Use form factors of ions, for X-rays.
+    normalized : bool
+        Scale tabulated form factors for X-rays to the number of electrons at s = 0.
+    replaced : mapping of str to FormFactor, optional
+        Form factors of your own for elements, whatever the charge. They are not normalized.
+
+    Returns
+    -------
+    types : list of FormFactor
+        Distinct form factors.
+    index : ndarray of int32
+        For each atom its place in the list, (n,).
+
+    Raises
+    ------
+    CrystalError
+        An element is not in the table; charges are asked for where there are none; a form factor
+        of another kind is given.
+
+    Examples
+    --------
+    >>> types, index = form_factors(["C", "O", "C"])
+    >>> [one.element for one in types], index
+    (['C', 'O'], array([0, 1, 0], dtype=int32))
+    """
+    replaced = replaced or {}
+    for element, other in replaced.items():
+        if other.kind != kind:
+            raise CrystalError(
+                f"the form factor given for {element} is one for {other.kind}, and {kind} was "
+                f"asked for: make it with kind={kind!r}"
+            )
+    symbols, index = np.unique(np.atleast_1d(np.asarray(elements, np.str_)), return_inverse=True)
+    codes = index.astype(np.int64) * (2 * _MOST) + _MOST
+    if use_charge:
+        codes += _charges(charges, kind, len(index))
+    found, index = np.unique(codes, return_inverse=True)
+    types: dict[FormFactor, int] = {}
+    places = []
+    for code in found.tolist():
+        element, charge = str(symbols[code // (2 * _MOST)]), code % (2 * _MOST) - _MOST
+        if element in replaced:
+            one = replace(replaced[element], element=element)
+        else:
+            one = form_factor(element, kind, charge if (element, charge) in table(kind) else 0)
+            one = one.normalized() if normalized else one
+        places.append(types.setdefault(one, len(types)))
+    return list(types), np.array(places, np.int32)[index]
+
+
+def _charges(charges: ArrayLike | None, kind: Kind, n: int) -> NDArray[np.int64]:
+    """Return the charges, where they can be used."""
+    if kind != "xray":
+        raise CrystalError(
+            f"form factors for {kind}s do not depend on charge: leave use_charge out"
+        )
+    if charges is None:
+        raise CrystalError("use_charge was asked for, and no charges are given")
+    found = np.broadcast_to(np.asarray(charges, np.int64), n)
+    if n and np.abs(found).max() >= _MOST:
+        raise CrystalError(f"a charge of {found[np.abs(found).argmax()]} is not that of an ion")
+    return found
