@@ -30,6 +30,8 @@ from xrefl.models.density import density
 from xrefl.models.matthews import matthews
 from xrefl.models.solvent_mask import solvent_mask
 from xrefl.models.structure_factors import structure_factors
+from xrefl.scaling.map_coefficients import map_coefficients_from
+from xrefl.scaling.sigma_a import sigma_a
 from xrefl.statistics import agreement, means
 from xrefl.statistics.completeness import completeness, multiplicity
 from xrefl.statistics.moments import moments
@@ -91,6 +93,9 @@ class DatasetAccessor(ReflectionAccessor[xr.Dataset]):
     addends = method(addends)
     structure_factors = method(structure_factors)
     density = method(density)
+
+    sigma_a = method(sigma_a)
+    map_coefficients_from = method(map_coefficients_from)
 
     to_dataframe = method(frame.to_dataframe)
     to_mtz = method(write.to_mtz)

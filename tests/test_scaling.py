@@ -10,7 +10,8 @@ import pytest
 import xarray as xr
 
 import xrefl
-from xrefl.crystal.tensors import COMPONENTS, components, invariant_tensors, quadratic_forms
+from xrefl.crystal.invariant_tensors import invariant_tensors, quadratic_forms
+from xrefl.crystal.tensor import components, tensor
 from xrefl.errors import (
     CrystalError,
     CrystalMismatchError,
@@ -50,10 +51,7 @@ def column(values: Any, like: xr.DataArray, **attrs: Any) -> xr.DataArray:
 
 
 def full(b: np.ndarray) -> np.ndarray:
-    tensor = np.zeros((3, 3))
-    for (i, j), value in zip(COMPONENTS, b, strict=True):
-        tensor[i, j] = tensor[j, i] = value
-    return tensor
+    return tensor(np.asarray(b)[np.newaxis])[0]
 
 
 def case(
@@ -74,7 +72,7 @@ def case(
     f_calc = random(300.0, 20.0)
     f_mask = random(800.0, 60.0) - 0.3 * f_calc
     tensors = invariant_tensors(cell, group)
-    b = components(np.einsum("c,cij->ij", rng.normal(4.0, 3.0, len(tensors)), tensors))
+    b = rng.normal(4.0, 3.0, len(tensors)) @ components(tensors)
     forms = quadratic_forms(hkl.T, cell, full(b)[np.newaxis])[0]
     total = f_calc + K_SOL * np.exp(-B_SOL * s2 / 4) * f_mask
     truth = K * np.exp(-forms / 4) * abs(total)
@@ -96,9 +94,9 @@ def test_tensors_are_those_that_symmetry_leaves_alone(name):
     tensors = invariant_tensors(cell, group)
     assert len(tensors) == FREE_COMPONENTS[name]
     rotations = cell.orthogonalization @ group.rotations @ cell.fractionalization
-    for tensor in tensors:
-        turned = rotations @ tensor @ rotations.transpose(0, 2, 1)
-        np.testing.assert_allclose(turned, np.broadcast_to(tensor, turned.shape), atol=1e-12)
+    for one in tensors:
+        turned = rotations @ one @ rotations.transpose(0, 2, 1)
+        np.testing.assert_allclose(turned, np.broadcast_to(one, turned.shape), atol=1e-12)
     products = np.einsum("aij,bij->ab", tensors, tensors)
     np.testing.assert_allclose(products, np.eye(len(tensors)), atol=1e-12)
     hkl = xrefl.miller_indices(cell, group, 5.0)

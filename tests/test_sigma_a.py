@@ -58,25 +58,33 @@ def case(*, seed: int = 0, noise: float = 0.0, dmin: float = 2.5, name: str = "P
     )
 
 
+def agreement(f_obs: xr.DataArray, *args, **kwargs) -> xr.Dataset:
+    return f_obs.to_dataset(name="F").xtal.sigma_a("F", *args, **kwargs)
+
+
+def coefficients(f_obs: xr.DataArray, *args, **kwargs) -> xr.Dataset:
+    return f_obs.to_dataset(name="F").xtal.map_coefficients_from("F", *args, **kwargs)
+
+
 @pytest.mark.parametrize("noise", [0.0, 30.0])
 def test_sigma_a_is_found(noise):
     data = case(noise=noise)
-    found = xrefl.sigma_a(data.f_obs, data.sigma, data.f_calc)
+    found = agreement(data.f_obs, data.sigma, data.f_calc)
     assert found.sizes["shell"] == 20 and int(found.n.sum()) == data.f_obs.size
     shells = data.f_obs.to_dataset(name="F").xtal.shells(20)
     truth = [data.sigma_a[shells.assign(data.f_obs) == shell].mean() for shell in range(20)]
     uncertainty = (1 - np.square(truth)) / np.sqrt(found.n)
     assert (abs(found.sigma_a - truth) < 4 * uncertainty).all()
     assert abs((found.sigma_a - truth).mean()) < 0.01
-    scaled = xrefl.sigma_a(data.f_obs, data.sigma, 17 * data.f_calc)
+    scaled = agreement(data.f_obs, data.sigma, 17 * data.f_calc)
     np.testing.assert_allclose(scaled.sigma_a, found.sigma_a, atol=1e-4)
 
 
 def test_errors_of_measurement_count():
     """Without them the model would seem to be worse than it is."""
     data = case(noise=40.0)
-    blamed = xrefl.sigma_a(data.f_obs, None, data.f_calc)
-    found = xrefl.sigma_a(data.f_obs, data.sigma, data.f_calc)
+    blamed = agreement(data.f_obs, None, data.f_calc)
+    found = agreement(data.f_obs, data.sigma, data.f_calc)
     assert float((found.sigma_a - blamed.sigma_a).mean()) > 0.03
 
 
@@ -84,16 +92,16 @@ def test_the_free_set_tells_what_the_others_hide():
     data = case()
     free = data.f_obs.copy(data=np.arange(data.f_obs.size) % 10 == 0)
     fitted = xr.where(free, data.f_obs, abs(data.f_calc) * SCALE * 0.7 + 0.3 * data.f_obs)
-    honest = xrefl.sigma_a(fitted, None, data.f_calc, free=free)
+    honest = agreement(fitted, None, data.f_calc, free=free)
     assert int(honest.n.sum()) == int(free.sum())
     assert abs(float((honest.sigma_a).mean()) - data.sigma_a.mean()) < 0.05
-    assert float(xrefl.sigma_a(fitted, None, data.f_calc).sigma_a.mean()) > 0.9
+    assert float(agreement(fitted, None, data.f_calc).sigma_a.mean()) > 0.9
 
 
 @pytest.mark.parametrize("noise", [0.0, 30.0])
 def test_the_figure_of_merit_is_the_mean_cosine_of_the_error(noise):
     data = case(noise=noise, dmin=2.0)
-    maps = xrefl.weighted_map_coefficients(data.f_obs, data.sigma, data.f_calc)
+    maps = coefficients(data.f_obs, data.sigma, data.f_calc)
     error = np.angle(data.f_true.values / data.f_calc.values)
     centric = data.f_obs.xtal.centric().values
     for rows in (centric, ~centric):
@@ -107,7 +115,7 @@ def test_the_figure_of_merit_is_the_mean_cosine_of_the_error(noise):
 
 def test_coefficients_are_those_of_the_definition():
     data = case(noise=5.0)
-    maps = xrefl.weighted_map_coefficients(data.f_obs, data.sigma, data.f_calc)
+    maps = coefficients(data.f_obs, data.sigma, data.f_calc)
     centric = data.f_obs.xtal.centric().values
     fwt = maps.xtal.structure_factor("FWT", "PHWT").values
     delfwt = maps.xtal.structure_factor("DELFWT", "PHDELWT").values
@@ -127,7 +135,7 @@ def test_the_weighted_map_is_closer_to_the_truth():
     columns = xr.Dataset({"true": data.f_true, "model": data.f_calc * SCALE})
     phase = data.f_calc / abs(data.f_calc)
     columns["unweighted"] = 2 * data.f_obs * phase - columns.model
-    maps = xrefl.weighted_map_coefficients(data.f_obs, None, data.f_calc)
+    maps = coefficients(data.f_obs, None, data.f_calc)
     truth = columns.xtal.to_map("true", sample_rate=2).values.ravel()
 
     def correlation(values: xr.DataArray) -> float:
@@ -141,11 +149,11 @@ def test_reflections_that_are_not_observed():
     data = case()
     f_obs = data.f_obs.copy()
     f_obs[:50] = np.nan
-    maps = xrefl.weighted_map_coefficients(f_obs[20:], data.sigma, data.f_calc)
+    maps = coefficients(f_obs[20:], data.sigma, data.f_calc)
     assert maps.sizes["hkl"] == data.f_calc.size
     assert all(np.isnan(maps[name][:50]).all() for name in maps)
     assert all(np.isfinite(maps[name][50:]).all() for name in maps)
-    filled = xrefl.weighted_map_coefficients(f_obs, data.sigma, data.f_calc, fill_missing=True)
+    filled = coefficients(f_obs, data.sigma, data.f_calc, fill_missing=True)
     f = filled.xtal.structure_factor("FWT", "PHWT")
     ratio = (f / data.f_calc).values[:50]
     np.testing.assert_allclose(ratio.imag, 0, atol=1e-5)
@@ -157,7 +165,7 @@ def test_maps_of_a_real_entry_are_like_those_of_refinement():
     """Refmac made the coefficients of the entry, with a scale and a sigma_A of its own."""
     ds = xrefl.tutorial.open("5wkd")
     f_calc = ds.xtal.structure_factor("FC_ALL", "PHIC_ALL")
-    maps = xrefl.weighted_map_coefficients(ds.FP, ds.SIGFP, f_calc)
+    maps = ds.assign(FC=f_calc).xtal.map_coefficients_from("FP", "SIGFP", "FC")
     for labels, least in ((("FWT", "PHWT"), 0.985), (("DELFWT", "PHDELWT"), 0.96)):
         own, theirs = (one.xtal.to_map(*labels).values.ravel() for one in (maps, ds))
         assert np.corrcoef(own, theirs)[0, 1] > least
@@ -172,8 +180,8 @@ def test_the_bessel_function_does_not_overflow():
 def test_what_makes_no_sense():
     data = case(dmin=5.0)
     with pytest.raises(MillerIndexError, match="no reflection is both"):
-        xrefl.sigma_a(data.f_obs[:0], None, data.f_calc)
+        agreement(data.f_obs[:0], None, data.f_calc)
     with pytest.raises(FormatError, match="f_calc is not complex"):
-        xrefl.sigma_a(data.f_obs, None, abs(data.f_calc))
+        agreement(data.f_obs, None, abs(data.f_calc))
     shells = data.f_obs.to_dataset(name="F").xtal.shells(3)
-    assert xrefl.sigma_a(data.f_obs, None, data.f_calc, shells=shells).sizes["shell"] == 3
+    assert agreement(data.f_obs, None, data.f_calc, shells=shells).sizes["shell"] == 3

@@ -31,12 +31,8 @@ if TYPE_CHECKING:
     from xrefl.io.refln_cif.open import open_refln_cif as open_refln_cif
     from xrefl.io.refln_cif.write import to_refln_cif as to_refln_cif
     from xrefl.io.shelx.open import open_shelx_hkl as open_shelx_hkl
-    from xrefl.scaling.map_coefficients import (
-        weighted_map_coefficients as weighted_map_coefficients,
-    )
     from xrefl.scaling.result import ScalingResult as ScalingResult
     from xrefl.scaling.scale import scale as scale
-    from xrefl.scaling.sigma_a import sigma_a as sigma_a
     from xrefl.scattering.anomalous import HC as HC
     from xrefl.scattering.anomalous import cromer_liberman as cromer_liberman
     from xrefl.scattering.form_factor import FormFactor as FormFactor
@@ -69,8 +65,6 @@ _HOME = {
     "read_cif": "xrefl.io.cif.document",
     "restore": "xrefl.hkl.restore",
     "scale": "xrefl.scaling.scale",
-    "sigma_a": "xrefl.scaling.sigma_a",
-    "weighted_map_coefficients": "xrefl.scaling.map_coefficients",
     "to_refln_cif": "xrefl.io.refln_cif.write",
 }
 _MODULES = ("errors", "tutorial")

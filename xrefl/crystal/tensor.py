@@ -5,12 +5,13 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["COMPONENTS", "components", "tensor"]
+__all__ = ["COMPONENTS", "PLACES", "components", "tensor"]
 
 COMPONENTS = ("11", "22", "33", "12", "13", "23")
 """The order of components."""
 
-_INDICES = ((0, 0), (1, 1), (2, 2), (0, 1), (0, 2), (1, 2))
+PLACES = ((0, 0), (1, 1), (2, 2), (0, 1), (0, 2), (1, 2))
+"""Where they are in a matrix."""
 
 
 def tensor(u: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -24,11 +25,11 @@ def tensor(u: NDArray[np.float64]) -> NDArray[np.float64]:
            [5., 6., 3.]])
     """
     full = np.empty((len(u), 3, 3))
-    for k, (i, j) in enumerate(_INDICES):
+    for k, (i, j) in enumerate(PLACES):
         full[:, i, j] = full[:, j, i] = u[:, k]
     return full
 
 
 def components(full: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the six components (n, 6) of symmetric matrices, the inverse of `tensor`."""
-    return np.stack([full[:, i, j] for i, j in _INDICES], axis=1)
+    return np.stack([full[:, i, j] for i, j in PLACES], axis=1)

@@ -11,21 +11,23 @@ from numpy.typing import NDArray
 from xrefl.hkl import reflections
 from xrefl.hkl.crystal import crystal, merged_index
 from xrefl.hkl.values import amplitude_phase
-from xrefl.scaling.observations import observations
+from xrefl.scaling.observations import labelled_observations
 from xrefl.scaling.sigma_a import agreement
+from xrefl.statistics.columns import Column, find_column
 from xrefl.statistics.shells import Shells
 
-__all__ = ["weighted_map_coefficients"]
+__all__ = ["map_coefficients_from"]
 
 Array = NDArray[np.float64]
 
 
-def weighted_map_coefficients(
-    f_obs: xr.DataArray,
-    sigma: xr.DataArray | None,
-    f_calc: xr.DataArray,
+def map_coefficients_from(
+    ds: xr.Dataset,
+    f_obs: Column,
+    sigma: Column | None,
+    f_calc: Column,
     *,
-    free: xr.DataArray | None = None,
+    free: Column | None = None,
     shells: Shells | None = None,
     fill_missing: bool = False,
 ) -> xr.Dataset:
@@ -40,8 +42,11 @@ def weighted_map_coefficients(
 
     Parameters
     ----------
+    ds : Dataset
+        Merged reflections.
     f_obs, sigma, f_calc, free, shells
-        As for `sigma_a`.
+        As for `sigma_a`. F_calc on the scale of the data, as `xrefl.scale` gives it
+        (``result.f_total``).
     fill_missing : bool
         Whether reflections that are not observed have DF_calc in the first map. They have
         nothing (NaN) otherwise.
@@ -54,7 +59,7 @@ def weighted_map_coefficients(
 
     Raises
     ------
-    MillerIndexError, FormatError, CrystalMismatchError, NotMergedError
+    MissingColumnError, MillerIndexError, FormatError, CrystalMismatchError, NotMergedError
         As for `sigma_a`.
 
     Examples
@@ -62,13 +67,14 @@ def weighted_map_coefficients(
     >>> import xrefl
     >>> ds = xrefl.tutorial.open("5wkd")
     >>> f_calc = ds.xtal.structure_factor("FC_ALL", "PHIC_ALL")
-    >>> maps = xrefl.weighted_map_coefficients(ds.FP, ds.SIGFP, f_calc)
+    >>> maps = ds.xtal.map_coefficients_from("FP", "SIGFP", f_calc)
     >>> list(maps.data_vars)
     ['FWT', 'PHWT', 'DELFWT', 'PHDELWT', 'FOM']
     >>> maps.xtal.to_map(*maps.xtal.map_coefficients("fofc")).dims
     ('x', 'y', 'z')
     """
-    known = observations(f_obs, sigma, f_calc, None, free)
+    f_calc = find_column(ds, f_calc)
+    known = labelled_observations(ds, f_obs, sigma, f_calc, free)
     found = agreement(known, shells)
     s2 = reflections.inv_d2(f_calc).values
     usable = np.isfinite(found.sigma_a) & (found.calculated > 0)

@@ -12,8 +12,9 @@ from xrefl.errors import DroppedWarning, FormatError, MillerIndexError, warn_cal
 from xrefl.hkl.crystal import merged_index
 from xrefl.hkl.find import require_sigma, with_convention
 from xrefl.hkl.packing import format_hkl
+from xrefl.statistics.columns import Column, find_column
 
-__all__ = ["Observations", "observations"]
+__all__ = ["Observations", "labelled_observations", "observations"]
 
 
 class Observations(NamedTuple):
@@ -98,6 +99,27 @@ def observations(
     observed_values = joined["f_obs"].astype(np.float64)
     parts = joined["f_calc"], joined.get("f_mask"), flags, intensities, sigma is not None
     return Observations(observed_values, weight, *parts)
+
+
+def labelled_observations(
+    ds: xr.Dataset, f_obs: Column, sigma: Column | None, f_calc: Column, free: Column | None
+) -> Observations:
+    """Return what can be used of columns, given by their labels or as DataArrays.
+
+    Raises
+    ------
+    MissingColumnError
+        There is no such column.
+    MillerIndexError, CrystalMismatchError, FormatError, NotMergedError
+        As for `observations`.
+    """
+    return observations(
+        find_column(ds, f_obs),
+        None if sigma is None else find_column(ds, sigma),
+        find_column(ds, f_calc),
+        None,
+        None if free is None else find_column(ds, free),
+    )
 
 
 def _along(column: xr.DataArray, like: xr.DataArray) -> xr.DataArray:

@@ -12,8 +12,8 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from xrefl.crystal.cell import UnitCell
+from xrefl.crystal.invariant_tensors import quadratic_forms
 from xrefl.crystal.spacegroup import SpaceGroup
-from xrefl.crystal.tensors import quadratic_forms
 from xrefl.hkl._known_crystal import KnownCrystal
 from xrefl.hkl.crystal import merged_index
 from xrefl.hkl.reflections import inv_d2

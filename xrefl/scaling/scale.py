@@ -11,8 +11,9 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
+from xrefl.crystal.invariant_tensors import invariant_tensors
 from xrefl.crystal.spacegroup import SpaceGroup
-from xrefl.crystal.tensors import COMPONENTS, components, invariant_tensors
+from xrefl.crystal.tensor import components, tensor
 from xrefl.errors import CrystalError, CrystalWarning, MillerIndexError, warn_caller
 from xrefl.hkl.crystal import Crystal, crystal
 from xrefl.scaling.fit import Fit, Fitted, mask_nodes, starting_values
@@ -172,11 +173,8 @@ def _with_fixed(
 
 def _coefficients(b: Array, tensors: Array, group: SpaceGroup) -> Array:
     """Return what multiples of the basis a tensor is the sum of."""
-    full = np.zeros((3, 3))
-    for (i, j), value in zip(COMPONENTS, b, strict=True):
-        full[i, j] = full[j, i] = value
-    found: Array = np.einsum("cij,ij->c", tensors, full)
-    allowed = components(np.einsum("c,cij->ij", found, tensors))
+    found: Array = np.einsum("cij,ij->c", tensors, tensor(b[np.newaxis])[0])
+    allowed = components(np.einsum("c,cij->ij", found, tensors)[np.newaxis])[0]
     if np.abs(allowed - b).max() > _SAME_TENSOR * max(1.0, np.abs(b).max()):
         nearest = ", ".join(f"{value:g}" for value in allowed)
         raise CrystalError(
@@ -247,7 +245,7 @@ def _result(
     observed, work = known.f_obs.values, ~known.free
     return ScalingResult(
         k_overall=k_overall,
-        b_overall=components(np.einsum("c,cij->ij", values[place.tensors], tensors)),
+        b_overall=values[place.tensors] @ components(tensors),
         k_sol=k_sol,
         b_sol=b_sol,
         k_mask=k_mask,

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from xrefl.errors import FormatError, MillerIndexError
 from xrefl.hkl import reflections
 from xrefl.hkl.crystal import crystal
-from xrefl.scaling.observations import Observations, observations
+from xrefl.scaling.observations import Observations, labelled_observations
 from xrefl.statistics._default_shells import default_shells
+from xrefl.statistics.columns import Column
 from xrefl.statistics.shells import Shells, require_shells
 
 __all__ = ["Agreement", "agreement", "log_i0", "sigma_a"]
@@ -40,11 +41,12 @@ class Agreement(NamedTuple):
 
 
 def sigma_a(
-    f_obs: xr.DataArray,
-    sigma: xr.DataArray | None,
-    f_calc: xr.DataArray,
+    ds: xr.Dataset,
+    f_obs: Column,
+    sigma: Column | None,
+    f_calc: Column,
     *,
-    free: xr.DataArray | None = None,
+    free: Column | None = None,
     shells: Shells | None = None,
 ) -> xr.Dataset:
     """Estimate sigma_A in shells of resolution, by maximum likelihood.
@@ -59,14 +61,16 @@ def sigma_a(
 
     Parameters
     ----------
-    f_obs : DataArray along hkl
+    ds : Dataset
+        Merged reflections.
+    f_obs : str or DataArray
         Observed amplitudes.
-    sigma : DataArray along hkl, or None
+    sigma : str, DataArray or None
         Their standard deviations; None if they are not to count.
-    f_calc : DataArray along hkl
+    f_calc : str or DataArray
         Complex structure factors. Their scale does not matter.
-    free : DataArray along hkl, optional
-        Flags of the free set (see `scale`), from which sigma_A is then estimated: reflections
+    free : str or DataArray, optional
+        Flags of the free set (see `xrefl.scale`), from which sigma_A is then estimated: reflections
         that a model was refined against agree better than they should.
     shells : Shells, optional
         By default shells with an equal number of reflections, at least about 50 of those that
@@ -80,20 +84,22 @@ def sigma_a(
 
     Raises
     ------
+    MissingColumnError
+        There is no such column.
     MillerIndexError
         No reflection is both observed and calculated, or none is free in all shells.
     FormatError, CrystalMismatchError, NotMergedError
-        As for `scale`.
+        As for `xrefl.scale`.
 
     Examples
     --------
     >>> import xrefl
     >>> ds = xrefl.tutorial.open("5wkd")
     >>> f_calc = ds.xtal.structure_factor("FC_ALL", "PHIC_ALL")
-    >>> xrefl.sigma_a(ds.FP, ds.SIGFP, f_calc).sigma_a.values.round(2)
+    >>> ds.xtal.sigma_a("FP", "SIGFP", f_calc).sigma_a.values.round(2)
     array([...])
     """
-    found = agreement(observations(f_obs, sigma, f_calc, None, free), shells)
+    found = agreement(labelled_observations(ds, f_obs, sigma, f_calc, free), shells)
     dmin = found.shells.dmin.copy()
     dmin[-1] = found.shells.max_inv_d2**-0.5
     return xr.Dataset(

@@ -49,7 +49,7 @@ class Terms:
     Attributes
     ----------
     rows : ndarray, shape (3 + m, n), or (5 + m, n) with solvent
-        s² = 1/d² in Å⁻²; s T s of each tensor T (see `xrefl.crystal.tensors`); real and imaginary
+        s² = 1/d² in Å⁻²; s T s of each tensor T (see `invariant_tensors`); real and imaginary
         parts of F_calc, and of F_mask.
     n_tensors : int
         m

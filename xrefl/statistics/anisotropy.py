@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xrefl.crystal.cell import UnitCell
+from xrefl.crystal.invariant_tensors import invariant_tensors, quadratic_forms
 from xrefl.crystal.spacegroup import SpaceGroup
-from xrefl.crystal.tensors import invariant_tensors, quadratic_forms
 
 __all__ = ["allowed_tensors", "falloff", "fit_tensor"]
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from xrefl._parallel import over_rows
+from xrefl.crystal.tensor import PLACES, components
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,18 +17,9 @@ if TYPE_CHECKING:
     from xrefl.crystal.cell import UnitCell
     from xrefl.crystal.spacegroup import SpaceGroup
 
-__all__ = ["COMPONENTS", "components", "invariant_tensors", "quadratic_forms"]
+__all__ = ["invariant_tensors", "quadratic_forms"]
 
 _SLICE = 8192
-
-COMPONENTS = ((0, 0), (1, 1), (2, 2), (0, 1), (0, 2), (1, 2))
-"""Places of the six components 11, 22, 33, 12, 13, 23."""
-
-
-def components(tensors: ArrayLike) -> NDArray[np.float64]:
-    """Return the components 11, 22, 33, 12, 13, 23 of tensors, (..., 3, 3) to (..., 6)."""
-    full = np.asarray(tensors, np.float64)
-    return np.stack([full[..., i, j] for i, j in COMPONENTS], axis=-1)
 
 
 def invariant_tensors(cell: UnitCell, group: SpaceGroup) -> NDArray[np.float64]:
@@ -53,7 +45,7 @@ def invariant_tensors(cell: UnitCell, group: SpaceGroup) -> NDArray[np.float64]:
     [6, 4, 2, 1]
     """
     units = np.zeros((6, 3, 3))
-    for unit, (i, j) in zip(units, COMPONENTS, strict=True):
+    for unit, (i, j) in zip(units, PLACES, strict=True):
         unit[i, j] = unit[j, i] = 1.0 if i == j else np.sqrt(0.5)
     rotations = cell.orthogonalization @ group.primitive_rotations @ cell.fractionalization
     means = np.einsum("nij,ujk,nlk->uil", rotations, units, rotations) / len(rotations)
@@ -77,7 +69,7 @@ def quadratic_forms(
         On Cartesian axes.
     """
     recip = np.einsum("ai,nij,bj->nab", cell.fractionalization, tensors, cell.fractionalization)
-    terms = components(recip).reshape(-1, 6) * (1, 1, 1, 2, 2, 2)
+    terms = components(recip) * (1, 1, 1, 2, 2, 2)
 
     h = [np.asarray(index) for index in hkl]
     forms = np.empty((len(tensors), len(h[0])))
@@ -86,7 +78,7 @@ def quadratic_forms(
         for first in range(start, stop, _SLICE):
             part = slice(first, min(first + _SLICE, stop))
             index = [one[part].astype(np.float64) for one in h]
-            squares = np.stack([index[i] * index[j] for i, j in COMPONENTS])
+            squares = np.stack([index[i] * index[j] for i, j in PLACES])
             np.matmul(terms, squares, out=forms[:, part])
 
     over_rows(rows, len(h[0]))
