@@ -10,7 +10,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from xrefl import __version__
-from xrefl.cli import cif2mtz, info, map2sf, mask, mtz2cif, sf2map
+from xrefl.cli import cif2mtz, info, map2sf, mask, mtz2cif, sf2map, sfcalc
 from xrefl.errors import XreflError
 
 __all__ = ["app", "main"]
@@ -27,6 +27,7 @@ app.command("mtz2cif")(mtz2cif.mtz2cif)
 app.command("mask")(mask.mask)
 app.command("sf2map")(sf2map.sf2map)
 app.command("map2sf")(map2sf.map2sf)
+app.command("sfcalc")(sfcalc.sfcalc)
 
 
 def _print_version(wanted: bool) -> None:
