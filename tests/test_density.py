@@ -60,16 +60,6 @@ def to_structure(model: xr.Dataset) -> gemmi.Structure:
     return structure
 
 
-def of_gemmi(structure: gemmi.Structure, kind: str, size: tuple[int, ...], **options: float):
-    calculator = CALCULATORS[kind]()
-    calculator.grid.setup_from(structure)
-    calculator.grid.set_size(*size)
-    for name, value in options.items():
-        setattr(calculator, name, value)
-    calculator.put_model_density_on_grid(structure[0])
-    return np.array(calculator.grid)
-
-
 def one_atom(cell: tuple[float, ...], **changes: object) -> xr.Dataset:
     """Return one atom of iron in P 1."""
     model = random_model("P 1", cell, 0, 5, anisotropic=0).isel(atom=[4])
@@ -105,56 +95,6 @@ def total(rho: xr.DataArray) -> float:
     return float(rho.sum(dtype=np.float64)) * UnitCell(*rho.attrs["cell"]).volume / rho.size
 
 
-# Of the reference: F(3 4 5) of electrons, B of the blur of Refmac, F by the Mott-Bethe formula
-REFERENCE = {"4oz7.pdb": (54.5276 + 53.4189j, 31.01648695048263, 54.063 + 52.970j)}
-
-
-@pytest.mark.parametrize("path", real_files("*.pdb"), ids=lambda path: path.name)
-def test_real_models_as_gemmi_has_them(path: Path):
-    model, structure = xrefl.open_model(path), gemmi.read_structure(str(path))
-    calculator = gemmi.DensityCalculatorE()
-    calculator.d_min = 2.5
-    calculator.grid.setup_from(structure)
-    calculator.set_refmac_compatible_blur(structure[0])
-    calculator.put_model_density_on_grid(structure[0])
-    rho = model.xtal.density(2.5, kind="electron", blur="refmac")
-    assert rho.attrs["blur"] == pytest.approx(calculator.blur, rel=1e-6)  # B there is float32
-    assert rho.shape == np.array(calculator.grid).shape
-    np.testing.assert_allclose(rho, np.array(calculator.grid), atol=2e-4)
-    if path.name in REFERENCE:
-        electron, blur, mott_bethe = REFERENCE[path.name]
-        rho = model.xtal.density(2.5, kind="electron")
-        # The reference ends atoms elsewhere, about where their density is the cutoff.
-        assert rho.xtal.to_grid().sel(h=3, k=4, l=5).item() == pytest.approx(electron, rel=3e-5)
-        rho = model.xtal.density(2.5, kind="mott_bethe", blur="refmac")
-        assert rho.attrs["blur"] == pytest.approx(blur, rel=1e-7)
-        calc = rho.xtal.to_structure_factors(dmin=2.5, mott_bethe=True)
-        f = calc.xtal.structure_factor("F", "PHI").sel(hkl=(3, 4, 5)).item()
-        assert f == pytest.approx(mott_bethe, rel=3e-5)
-
-
-@settings(max_examples=25)
-@given(
-    name=st.sampled_from(SPACE_GROUPS),
-    seed=st.integers(0, 2**32 - 1),
-    kind=st.sampled_from(list(CALCULATORS)),
-    blur=st.sampled_from([0.0, 11.0]),
-    cutoff=st.sampled_from([1e-5, 1e-7]),
-)
-def test_any_model_as_gemmi_has_it(name: str, seed: int, kind: str, blur: float, cutoff: float):
-    model = random_model(name, SMALL[name], seed)
-    # gemmi has atoms in balls, which are too small for those that move much farther one way
-    u = model.u_aniso.values
-    round_ = np.where([True] * 3 + [False] * 3, u[:, :3].mean(axis=1, keepdims=True), 0)
-    model["u_aniso"] = (("atom", "component"), 0.3 * u + 0.7 * round_)
-    rho = model.xtal.density(2.0, kind=kind, blur=blur, cutoff=cutoff)
-    theirs = of_gemmi(to_structure(model), kind, rho.shape, blur=blur, cutoff=cutoff)
-    # Beyond the cutoff an atom may be there or not, and several atoms and repeats meet at a point.
-    # gemmi is within 10⁻⁴ of the formula, xrefl within 10⁻⁶: see the next test.
-    overlaps = 8 * len(SpaceGroup(name).operations)
-    np.testing.assert_allclose(rho, theirs, atol=overlaps * cutoff + 1e-4 * np.abs(theirs).max())
-
-
 @settings(max_examples=25)
 @given(
     name=st.sampled_from(["P 1", "P -1", "P 21 21 21", "C 1 2 1", "R 3:R"]),
@@ -168,19 +108,6 @@ def test_any_model_as_the_formula_has_it(name: str, seed: int, kind: str):
     expected = by_formula(model, rows / rho.shape, kind)
     found = rho.values[tuple(rows.T)]
     np.testing.assert_allclose(found, expected, atol=1e-6 + 1e-6 * float(abs(rho).max()))
-
-
-@pytest.mark.parametrize("name", ["P 1", "P 21 21 21", "C 1 2 1", "P 41 21 2", "P 61", "F 2 3"])
-@pytest.mark.parametrize("dmin, rate", [(1.7, 1.5), (3.1, 2.0)])
-def test_size_is_that_of_gemmi(name: str, dmin: float, rate: float):
-    cell = CELLS.get(name, (43.0, 43.0, 51.0, 90.0, 90.0, 120.0 if name == "P 61" else 90.0))
-    cell = (47.0, 47.0, 47.0, 90.0, 90.0, 90.0) if name == "F 2 3" else cell
-    model = random_model(name, cell, 1, 1)
-    calculator = gemmi.DensityCalculatorX()
-    calculator.d_min, calculator.rate = dmin, rate
-    calculator.grid.setup_from(to_structure(model))
-    calculator.initialize_grid()
-    assert model.xtal.density(dmin, rate=rate).shape == np.array(calculator.grid).shape
 
 
 @settings(max_examples=25)

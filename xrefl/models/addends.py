@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
+import numbers
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 import xarray as xr
 
 from xrefl.errors import CrystalError, MissingColumnError
 from xrefl.scattering.anomalous import HC, cromer_liberman
-from xrefl.scattering.elements import atomic_number
+from xrefl.scattering.elements import atomic_number, require_element
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -78,13 +79,13 @@ def addends(
         )
     if not (math.isfinite(known) and known > 0):
         raise CrystalError(f"the wavelength must be a positive number of Å, not {known!r}")
-    numbers = np.array([_protons(symbol) for symbol in elements])
-    heavy = numbers[numbers >= _LIGHTEST]
+    protons = np.array([_protons(symbol) for symbol in elements])
+    heavy = protons[protons >= _LIGHTEST]
     fp, fpp = cromer_liberman(heavy, HC / known, source=source)
     found = dict(zip(heavy.tolist(), np.ravel(fp + 1j * fpp).tolist(), strict=True))
     return {
         symbol: found.get(number, 0j)
-        for symbol, number in zip(elements, numbers.tolist(), strict=True)
+        for symbol, number in zip(elements, protons.tolist(), strict=True)
     }
 
 
@@ -153,14 +154,24 @@ def addend_of_types(
     Raises
     ------
     CrystalError
-        An addend is of no element, or is no finite number.
+        An addend is of no element, is no finite number, or they are no mapping.
     """
-    given = addends or {}
+    given = {} if addends is None else addends
+    if not isinstance(given, Mapping):
+        raise CrystalError(
+            "addends must be numbers by element, {'Se': -1.4 + 0.7j}, as .xtal.addends() gives "
+            f"them, not {given!r}"
+        )
     for symbol, value in given.items():
-        if symbol != "X":
-            atomic_number(symbol)
-        if not np.isfinite(value):
+        if symbol not in symbols:
+            require_element(symbol)
+        if not _is_finite(value):
             raise CrystalError(
-                f"the addend of {symbol} is {value}; give a finite number, in electrons for X-rays"
+                f"the addend of {symbol} is {value!r}; give a finite number, in electrons for "
+                "X-rays"
             )
     return np.array([given.get(symbol, 0.0) for symbol in symbols], np.complex128)
+
+
+def _is_finite(value: Any) -> bool:
+    return isinstance(value, numbers.Complex) and bool(np.isfinite(value))  # type: ignore[call-overload]

@@ -7,12 +7,15 @@ from typing import Literal, get_args
 
 from xrefl.errors import CrystalError
 
-__all__ = ["Blur", "blur_of"]
+__all__ = ["Blur", "blur_of", "require_reversible"]
 
 Blur = float | Literal["auto", "refmac", "servalcat"]
 
 # What aliasing adds to structure factors at the limit of resolution, as a part of them.
 _ALIASED = 1e-4
+# Maps are in single precision: what is undone of a blur grows with their rounding. "auto" stays
+# below the first factor, and what is above the second one cannot be undone.
+_AUTO, _MOST = 1e3, 1e4
 _NAMES = get_args(get_args(Blur)[1])
 
 
@@ -22,7 +25,9 @@ def blur_of(blur: Blur, least_b: float, dmin: float, rate: float) -> float:
     - "auto". A grid in steps of dmin/(2 rate) takes waves shorter than dmin/(2 rate - 1) for waves
       longer than dmin (Ten Eyck, Acta Cryst. A33 (1977) 486-492; International Tables B, section
       1.3.4.4.5). A Gaussian of total width B has exp(-B r (r - 1)/dmin²) of its transform at the
-      one spacing as at the other; this is made small for the narrowest atom.
+      one spacing as at the other; this is made small for the narrowest atom. It is no more than
+      4 ln 10³ dmin², so that reflections at dmin keep a thousandth of what they are: rates below
+      1.25 are less accurate for that.
     - "refmac", "servalcat". 8π²/1.1 (dmin/(2 rate))² less the B of the narrowest atom. Refmac
       takes 0 where this is negative; Servalcat sharpens.
 
@@ -52,9 +57,26 @@ def blur_of(blur: Blur, least_b: float, dmin: float, rate: float) -> float:
         if blur == "auto":
             if rate == 1:
                 raise CrystalError("blur='auto' needs a rate above 1; 1.5 is usual")
-            return max(0.0, dmin**2 * math.log(1 / _ALIASED) / (rate * (rate - 1)) - least_b)
+            wanted = dmin**2 * math.log(1 / _ALIASED) / (rate * (rate - 1)) - least_b
+            return min(max(0.0, wanted), 4 * dmin**2 * math.log(_AUTO))
         wanted = 8 * math.pi**2 / 1.1 * (dmin / (2 * rate)) ** 2 - least_b
         return max(0.0, wanted) if blur == "refmac" else wanted
     if not math.isfinite(blur):
         raise CrystalError(f"blur must be a finite B in Å², not {blur!r}")
     return float(blur)
+
+
+def require_reversible(blur: float, dmin: float) -> None:
+    """Refuse a blur that leaves too little of reflections at dmin to be undone.
+
+    Raises
+    ------
+    CrystalError
+        exp(-B/(4 dmin²)) is below 10⁻⁴.
+    """
+    most = 4 * dmin**2 * math.log(_MOST)
+    if blur > most:
+        raise CrystalError(
+            f"a blur of {blur:g} Å² leaves less than 10⁻⁴ of reflections at {dmin:.4g} Å, which "
+            f"single precision cannot restore: use at most {most:.4g}, or blur='auto'"
+        )

@@ -61,8 +61,9 @@ def density(
         ``attrs["blur"]`` of the map, where ``to_structure_factors`` finds what to undo; files do
         not keep it. A negative number sharpens. "auto" is dmin² ln 10⁴/(rate (rate - 1)) less the
         smallest B of an atom, so that waves that the grid takes for those at ``dmin`` are 10⁻⁴ of
-        them. "refmac" is the rule of that program, 8π²/1.1 (dmin/(2 rate))² less the smallest B.
-        Both are 0 where they would be negative; "servalcat" is the latter without that limit.
+        them; it is at most 4 dmin² ln 10³, so that undoing it does not make much of rounding.
+        "refmac" is the rule of that program, 8π²/1.1 (dmin/(2 rate))² less the smallest B. Both are
+        0 where they would be negative; "servalcat" is the latter without that limit.
     cutoff : float
         Atoms end where their density is this, in the units of the map.
     kind : {"xray", "electron", "neutron", "mott_bethe"}

@@ -11,7 +11,9 @@ from xrefl._parallel import over_rows
 from xrefl.crystal.miller import as_miller
 from xrefl.crystal.op import DEN
 from xrefl.fourier.transform import analysis
+from xrefl.models.blur import require_reversible
 from xrefl.models.density import of_one_unit
+from xrefl.models.gaussians import least_b
 from xrefl.models.sampling import sampling
 
 if TYPE_CHECKING:
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["fft_sum"]
 
 _CUTOFF = {"xray": 1e-6, "electron": 1e-7, "neutron": 1e-6, "mott_bethe": 1e-8}
-_FINE = 2.0  # Å
+_WIDE = 50.0, 5000.0  # Å²
 _MIN_ROWS = 20_000
 _ROUNDING = 1e-9  # the resolution of a reflection is not to leave its indices out
 
@@ -54,8 +56,9 @@ def fft_sum(
         What is scattered.
     rate, blur, cutoff
         As for `density`. By default the cutoff is 10⁻⁶ e/Å³ or fm/Å³, 10⁻⁷ Å/Å³ for electrons, and
-        10⁻⁸ e/Å³ for the Mott-Bethe formula, where electrons and protons cancel at low angles;
-        beyond 2 Å it falls with dmin³, as the heights of atoms do that are blurred for the grid.
+        10⁻⁸ e/Å³ for the Mott-Bethe formula, where electrons and protons cancel at low angles.
+        It falls as the heights of atoms do, with B^(-3/2), where the narrowest of them has B, with
+        the blur, from 50 to 5000 Å².
 
     Returns
     -------
@@ -64,16 +67,20 @@ def fft_sum(
     Raises
     ------
     CrystalError
-        A number makes no sense, or ``blur`` leaves an atom without a width.
+        A number makes no sense, or ``blur`` leaves an atom without a width, or too little of
+        reflections.
     """
     columns = as_miller(hkl)
     inv_d2 = atoms.cell.inv_d2(columns)
     # the resolution of 0 0 0 alone is that of the longest edge
     highest = max(inv_d2.max(initial=0.0), max(atoms.cell.parameters[:3]) ** -2)
     dmin = (1 - _ROUNDING) / math.sqrt(highest)
+    usual = _CUTOFF[kind] if cutoff is None else cutoff
+    how = sampling(atoms, dmin, rate=rate, size=None, blur=blur, cutoff=usual)
+    require_reversible(how.blur, dmin)
     if cutoff is None:
-        cutoff = _CUTOFF[kind] * min(1.0, (_FINE / dmin) ** 3)
-    how = sampling(atoms, dmin, rate=rate, size=None, blur=blur, cutoff=cutoff)
+        wide = np.clip(least_b(atoms) + how.blur, *_WIDE)
+        how = how._replace(cutoff=usual * (_WIDE[0] / wide) ** 1.5)
     limits = atoms.cell.hkl_limits(dmin)
     out = np.zeros(columns[0].size, np.complex128)
     for imaginary in (False, True) if atoms.addend.imag.any() else (False,):

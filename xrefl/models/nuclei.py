@@ -36,14 +36,14 @@ def with_own_places(atoms: Scatterers, nuclei: NDArray[np.float64]) -> Scatterer
     CrystalError
         A place is given in part.
     """
-    given = np.isfinite(nuclei)
-    partly = np.flatnonzero(given.any(axis=1) & ~given.all(axis=1))
-    if partly.size:
+    given = ~np.isnan(nuclei).all(axis=1)
+    wrong = np.flatnonzero(given & ~np.isfinite(nuclei).all(axis=1))
+    if wrong.size:
         raise CrystalError(
-            f"xyz_nucleus of {atoms.names(partly)} is {nuclei[partly[0]]}: give three coordinates, "
+            f"xyz_nucleus of {atoms.names(wrong)} is {nuclei[wrong[0]]}: give three coordinates, "
             "or NaN for a nucleus at xyz"
         )
-    rows = np.flatnonzero(given.all(axis=1))
+    rows = np.flatnonzero(given)
     if not rows.size:
         return atoms
     count = len(atoms.types)

@@ -14,11 +14,14 @@ from xrefl.crystal.spacegroup import SpaceGroup
 from xrefl.errors import CrystalError, CrystalMismatchError, MillerIndexError
 from xrefl.hkl.crystal import Crystal, is_merged, merged_index, reflection_dim
 from xrefl.hkl.index import HKLIndex
+from xrefl.hkl.packing import pack
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
-__all__ = ["Reflections", "Wanted", "wanted_reflections"]
+    from xrefl.crystal.miller import Column
+
+__all__ = ["Reflections", "Wanted", "as_indices", "wanted_reflections"]
 
 Wanted: TypeAlias = "xr.Dataset | xr.DataArray | ArrayLike | tuple[ArrayLike, ArrayLike, ArrayLike]"
 
@@ -71,7 +74,7 @@ def wanted_reflections(hkl: Wanted | None, dmin: float | None, known: Crystal) -
         )
     if isinstance(hkl, xr.Dataset | xr.DataArray):
         return _of(hkl, known)
-    columns = as_miller(miller_indices(*known, dmin) if hkl is None else hkl)  # type: ignore[arg-type]
+    columns = as_indices(miller_indices(*known, dmin) if hkl is None else hkl)  # type: ignore[arg-type]
     try:
         index = HKLIndex.from_miller(
             *columns, cell=known.cell.parameters, spacegroup=known.spacegroup.name
@@ -82,6 +85,19 @@ def wanted_reflections(hkl: Wanted | None, dmin: float | None, known: Crystal) -
             "a Dataset along 'obs', may repeat them"
         ) from None
     return Reflections(tuple(xr.Variable("hkl", one) for one in columns), index.coordinates())
+
+
+def as_indices(hkl: ArrayLike | tuple[ArrayLike, ArrayLike, ArrayLike]) -> tuple[Column, ...]:
+    """Return Miller indices as columns of int32.
+
+    Raises
+    ------
+    MillerIndexError
+        An index is none, or so large that no crystal has it.
+    """
+    columns = as_miller(hkl)
+    pack(*columns)  # refuses what is out of range
+    return columns
 
 
 def _of(obj: xr.Dataset | xr.DataArray, known: Crystal) -> Reflections:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Sampling", "sampling"]
 
+_MOST_POINTS = 2**40
 _ROUNDING = 1e-9  # 100 Å / 0.8 Å may be 125.00000000000001 steps
 
 
@@ -51,7 +52,8 @@ def sampling(
     Raises
     ------
     CrystalError
-        A number makes no sense, or symmetry does not map points on each other.
+        A number makes no sense, there are more points than any memory holds, or symmetry does not
+        map points on each other.
     """
     if not 1 <= rate < math.inf:
         raise CrystalError(f"rate must be a number from 1 up, not {rate!r}; 1.5 is usual")
@@ -72,5 +74,7 @@ def sampling(
         step = max(edge / n for n, edge in zip(points, edges, strict=True))
     else:
         raise CrystalError("give dmin, the resolution in Å that the map is for, or its size")
+    if math.prod(points) > _MOST_POINTS:
+        raise CrystalError(f"a map of {points} points is too large: raise dmin, or lower the rate")
     b = blur_of(blur, least_b(atoms), 2 * rate * step, rate)
     return Sampling(points, b, float(cutoff))

@@ -270,14 +270,13 @@ def _anisotropic(
             f"u_aniso must have the dimensions (atom, component), of shape ({count}, 6), not "
             f"{model['u_aniso'].dims} of shape {model['u_aniso'].shape}"
         )
-    given = np.isfinite(u)
-    partly = np.flatnonzero(given.any(axis=1) & ~given.all(axis=1))
-    if partly.size:
+    is_anisotropic = np.asarray(~np.isnan(u).all(axis=1))
+    wrong = np.flatnonzero(is_anisotropic & ~np.isfinite(u).all(axis=1))
+    if wrong.size:
         raise CrystalError(
-            f"u_aniso of {names_of(labels, partly)} is {u[partly[0]]}: give all six components, or "
+            f"u_aniso of {names_of(labels, wrong)} is {u[wrong[0]]}: give all six components, or "
             "NaN for isotropic atoms"
         )
-    is_anisotropic: NDArray[np.bool_] = given[:, 0]
     return u, is_anisotropic
 
 
@@ -292,11 +291,12 @@ def _types(
     """Look form factors up; the error names atoms."""
     try:
         return look_up(elements, charges, replaced=replaced, **options)
-    except CrystalError as error:
+    except CrystalError:
         for element in dict.fromkeys(elements.tolist()):
             try:
-                look_up([element], kind=options["kind"], replaced=replaced)
-            except CrystalError:
+                if element not in (replaced or {}):
+                    look_up([element], kind=options["kind"])
+            except CrystalError as unknown:
                 rows = np.flatnonzero(elements == element)
-                raise CrystalError(f"{names_of(labels, rows)}: {error}") from None
+                raise CrystalError(f"{names_of(labels, rows)}: {unknown}") from None
         raise

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -10,6 +10,7 @@ import numpy as np
 
 from xrefl.errors import CrystalError
 from xrefl.scattering._tables import table
+from xrefl.scattering.elements import require_element
 from xrefl.scattering.form_factor import FormFactor, Kind, form_factor
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ def form_factors(
     ------
     CrystalError
         An element is not in the table; charges are asked for where there are none; a form factor
-        of another kind is given.
+        is given that is of another kind, or of what is neither among the atoms nor an element.
 
     Examples
     --------
@@ -71,13 +72,9 @@ def form_factors(
     (['C', 'O'], array([0, 1, 0], dtype=int32))
     """
     replaced = replaced or {}
-    for element, other in replaced.items():
-        if other.kind != kind:
-            raise CrystalError(
-                f"the form factor given for {element} is one for {other.kind}, and {kind} was "
-                f"asked for: make it with kind={kind!r}"
-            )
     symbols, index = np.unique(np.atleast_1d(np.asarray(elements, np.str_)), return_inverse=True)
+    for element, other in replaced.items():
+        _require_own(element, other, kind, symbols.tolist())
     codes = index.astype(np.int64) * (2 * _MOST) + _MOST
     if use_charge:
         codes += _charges(charges, kind, len(index))
@@ -93,6 +90,22 @@ def form_factors(
             one = one.normalized() if normalized else one
         places.append(types.setdefault(one, len(types)))
     return list(types), np.array(places, np.int32)[index]
+
+
+def _require_own(element: str, own: FormFactor, kind: Kind, symbols: Sequence[str]) -> None:
+    """Refuse what cannot be the form factor of an element."""
+    if not isinstance(own, FormFactor):
+        raise CrystalError(
+            f"the form factor given for {element} is {own!r}; make it with xrefl.form_factor or "
+            "xrefl.FormFactor"
+        )
+    if own.kind != kind:
+        raise CrystalError(
+            f"the form factor given for {element} is one for {own.kind}, and {kind} was asked for: "
+            f"make it with kind={kind!r}"
+        )
+    if element not in symbols:
+        require_element(element)
 
 
 def _charges(charges: ArrayLike | None, kind: Kind, n: int) -> NDArray[np.int64]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from xrefl.errors import CrystalError
 
-__all__ = ["SYMBOLS", "atomic_number"]
+__all__ = ["SYMBOLS", "atomic_number", "hint", "require_element"]
 
 _TABLE = """
 H He Li Be B C N O F Ne Na Mg Al Si P S Cl Ar K Ca Sc Ti V Cr Mn Fe Co Ni Cu Zn Ga Ge As Se Br Kr
@@ -34,6 +34,18 @@ def atomic_number(symbol: str) -> int:
     if symbol not in _NUMBERS:
         raise CrystalError(f"there is no element {symbol!r}{hint(symbol)}")
     return _NUMBERS[symbol]
+
+
+def require_element(symbol: str) -> None:
+    """Refuse what is no element; "X", an unknown one, is.
+
+    Raises
+    ------
+    CrystalError
+        There is no such element.
+    """
+    if symbol != "X":
+        atomic_number(symbol)
 
 
 def hint(symbol: str) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 
 from xrefl.errors import CrystalError
 from xrefl.scattering._tables import Kind, table
-from xrefl.scattering.elements import atomic_number, hint
+from xrefl.scattering.elements import SYMBOLS, atomic_number, hint
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -291,12 +291,13 @@ def _checked(kind: Kind) -> Kind:
 
 def _missing(element: str, kind: Kind) -> str:
     """Return why there is no form factor of an element."""
-    symbols = list(dict.fromkeys(symbol for symbol, _ in table(kind)))
-    known = f"from H to {next(s for s in reversed(symbols) if not s.endswith((*_STATES, 'D')))}"
+    known = [symbol for symbol in SYMBOLS if (symbol, 0) in table(kind)]
+    gaps = [symbol for symbol in SYMBOLS[: SYMBOLS.index(known[-1])] if symbol not in known]
+    span = f"from H to {known[-1]}" + (f", without {', '.join(gaps)}" if gaps else "")
     what = {"xray": "X-rays", "electron": "electrons", "neutron": "neutrons"}[kind]
     return (
         f"there is no form factor of element {element!r} for {what}{hint(element)}: known are "
-        f"elements {known}; give a FormFactor of your own for others"
+        f"elements {span}; give a FormFactor of your own for others"
     )
 
 
