@@ -5,7 +5,7 @@ from __future__ import annotations
 import xarray as xr
 
 from xrefl.accessors._method import method
-from xrefl.plot import section, zone
+from xrefl.plot import agreement, r_factor, section, zone
 
 __all__ = ["DataArrayPlots", "DatasetPlots"]
 
@@ -17,6 +17,8 @@ class DatasetPlots:
         self._obj = obj
 
     zone = method(zone.zone)
+    r_factor = method(r_factor.r_factor)
+    agreement = method(agreement.agreement)
 
 
 class DataArrayPlots:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from xrefl import errors as errors
+    from xrefl import plot as plot
     from xrefl import tutorial as tutorial
     from xrefl.crystal.cell import UnitCell as UnitCell
     from xrefl.crystal.generate import count_reflections as count_reflections
@@ -67,7 +68,7 @@ _HOME = {
     "scale": "xrefl.scaling.scale",
     "to_refln_cif": "xrefl.io.refln_cif.write",
 }
-_MODULES = ("errors", "tutorial")
+_MODULES = ("errors", "plot", "tutorial")
 
 __all__ = ["__version__", *_HOME, *_MODULES]
 

@@ -1,1 +1,7 @@
-"""Pictures of maps and reflections, with Matplotlib, which loads when one is drawn."""
+"""Pictures of maps, reflections and fits, with Matplotlib, which loads when one is drawn."""
+
+from __future__ import annotations
+
+from xrefl.plot.solvent import k_mask
+
+__all__ = ["k_mask"]
