@@ -145,7 +145,7 @@ def test_comparison_with_amplitudes_and_phases():
     assert told["rms"] == f"{np.sqrt(((fo - k * fc) ** 2).mean()):.5g} of FP - k FC"
     off = np.abs(np.angle(calc * np.exp(-1j * np.radians(ds.PHIC.values.astype(float))), deg=True))
     assert told["phases"] == (
-        f"PHIC and PHIC differ by {off.mean():.2f}° in the mean, "
+        f"PHIC and PHIC (model) differ by {off.mean():.2f}° in the mean, "
         f"{(off * fo).sum() / fo.sum():.2f}° weighted by FP"
     )
     assert rows[0] == ["Largest", "differences:"]
@@ -172,7 +172,8 @@ def test_what_was_calculated_agrees_with_itself(tmp_path):
     told, _ = printed(MODEL, "--compare", f"{path}:FC,PHIC", "--wavelength", 1.5)
     assert told["scale"].startswith("k = 1: ")
     assert told["R factor"] == "0.0000"
-    assert told["phases"].startswith("PHIC and PHIC differ by 0.00° in the mean, 0.00° weighted")
+    expected = "PHIC and PHIC (model) differ by 0.00° in the mean, 0.00° weighted"
+    assert told["phases"].startswith(expected)
     told, _ = printed(MODEL, "--compare", path)  # FC, for want of anything measured
     assert told["R factor"] != "0.0000"
 
@@ -187,8 +188,14 @@ def test_observations_of_a_small_molecule(tmp_path):
     assert told["common"] == "3 reflections (1 not positive)"
     assert told["scale"] == "k = 1: √F_squared_meas = k FC by least squares"
     assert len(table) == 5
-    assert "merge them first" in failure("sfcalc", SMALL, tmp_path / "x.mtz", "--for", path)
-    assert list(tmp_path.iterdir()) == [path]
+    for option in ("--for", "--compare"):
+        out = tmp_path / f"{option}.mtz"
+        told = ok(SMALL, out, option, path)
+        assert told["written"] == "3 unique of 4 observations"
+        ds = xrefl.open_mtz(out)
+        assert ds.sizes == {"hkl": 3, "dataset_id": 2, "cell_parameter": 6}
+        written = ds.FC.sel(hkl=[(1, 1, 1), (0, 2, 0)]).values
+        assert written == pytest.approx(np.sqrt(calc), rel=1e-4)
 
 
 def test_anomalous_scattering():
@@ -210,7 +217,7 @@ def test_map(tmp_path, kind):
     path = tmp_path / "density.map.gz"
     options = ("--kind", kind, "--blur", 20, "--rate", 2)
     told = ok(MODEL, path, "--dmin", 2, *options)
-    assert told["blur"] == "20 Å²"
+    assert told["blur"] == "20 Å²; undo it with xrefl map2sf --unblur 20"
     written = xrefl.open_ccp4(path)
     expected = xrefl.open_model(MODEL).xtal.density(2, kind=kind, blur=20, rate=2)
     np.testing.assert_array_equal(written.values, expected.values)
@@ -319,7 +326,6 @@ def test_errors_name_what_is_there(tmp_path):
         ((MTZ, out, "--dmin", 3), ("an MTZ file",)),
         ((empty, out, "--dmin", 3), ("empty.pdb",)),
         ((MODEL, out, "--dmin", 3, "--source", "tabulated"), ("wavelength is not known",)),
-        ((MODEL, out, "--dmin", 3, "--wavelength", -1), ("positive number of Å",)),
         ((MODEL, out, "--dmin", 3, "--rate", 0.5), ("rate must be",)),
     ):
         line = failure("sfcalc", *arguments)
@@ -346,6 +352,7 @@ def test_usage_errors():
         ((MODEL, "--dmin", 2), "give OUT"),
         ((MODEL, "out.txt", "--dmin", 2), ".ccp4, .map or .mrc"),
         ((MODEL, "out.mtz", "--dmin", 0), "positive number of Å, not 0"),
+        ((MODEL, "out.mtz", "--dmin", 3, "--wavelength", -1), "positive number of Å"),
         ((MODEL, "--hkl", "1,1"), "3 numbers"),
         ((MODEL, "--hkl", "1,1,0.5"), "three integers"),
         ((MODEL, "--hkl", "1,1,1", "--hkl", "1,1,1"), "given twice"),

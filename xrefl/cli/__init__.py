@@ -11,6 +11,7 @@ import typer
 
 from xrefl import __version__
 from xrefl.cli import cif2mtz, info, map2sf, mask, mtz2cif, sf2map, sfcalc
+from xrefl.cli._remedies import on_command_line
 from xrefl.errors import XreflError
 
 __all__ = ["app", "main"]
@@ -50,6 +51,11 @@ def _show_warning(message: Warning | str, *_: object, **__: object) -> None:
     typer.echo(f"xrefl: warning: {message}", err=True)
 
 
+def _fail(message: str) -> NoReturn:
+    typer.echo(f"xrefl: error: {message}", err=True)
+    sys.exit(1)
+
+
 def main() -> NoReturn:
     """Run the command line; errors of ours end it with one line and exit code 1."""
     for stream in (sys.stdout, sys.stderr):
@@ -58,7 +64,8 @@ def main() -> NoReturn:
     warnings.showwarning = _show_warning
     try:
         app()
+    except FileNotFoundError as error:
+        _fail(str(error) if error.filename is None else f"no such file: {error.filename}")
     except (XreflError, OSError) as error:
-        typer.echo(f"xrefl: error: {error}", err=True)
-        sys.exit(1)
+        _fail(on_command_line(str(error)))
     sys.exit(0)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["RADIATION", "atoms_of", "of_atoms"]
+__all__ = ["RADIATION", "atoms_of", "of_atoms", "of_charges"]
 
 RADIATION = {
     "xray": "X-rays",
@@ -107,4 +107,22 @@ def of_atoms(
         )
         is_real = all(isinstance(value, float) for value in anomalous.values())
         facts.append(("f'" if is_real else "f' + i f''", ", ".join(added)))
+    return facts
+
+
+def of_charges(model: xr.Dataset) -> list[tuple[str, str]]:
+    """Return which charged atoms scatter as ions, and which as neutral atoms."""
+    from xrefl.scattering._tables import table
+
+    if "charge" not in model.variables:
+        return [("ions", "none: the model has no charges")]
+    pairs = zip(model["element"].values.tolist(), model["charge"].values.tolist(), strict=True)
+    charged = sorted({(str(element), int(charge)) for element, charge in pairs if charge})
+    known = table("xray")
+    names = {pair: f"{pair[0]}{abs(pair[1])}{'+' if pair[1] > 0 else '-'}" for pair in charged}
+    ions = ", ".join(names[pair] for pair in charged if pair in known)
+    neutral = ", ".join(names[pair] for pair in charged if pair not in known)
+    facts = [("ions", ions or "none")]
+    if neutral:
+        facts.append(("neutral", f"{neutral}, for which there are no form factors"))
     return facts

@@ -13,7 +13,15 @@ from xrefl.cli._files import stream
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["checked", "grid_used", "of_reflections", "table", "write"]
+__all__ = [
+    "checked",
+    "grid_used",
+    "of_reflections",
+    "require_reflections",
+    "table",
+    "unique",
+    "write",
+]
 
 _ROUNDING = 1e-9
 
@@ -36,12 +44,56 @@ def write(
     ds = single.assign_attrs(title=f"Structure factors of the model {source.name}")
     if wavelength is not None:
         ds = ds.assign_attrs(wavelength=wavelength)
+    ds = ds.assign_coords(_data_sets(ds, wavelength))
+    ds = ds.assign({name: ds[name].assign_attrs(dataset_id=1) for name in ("F", "PHI")})
     ds = with_history(ds, f"From xrefl sfcalc: FC and PHIC of the model {source.name}, {radiation}")
     if is_cif:
         f = "F_calc" if calc["F"].attrs["units"] == "e" else "F_calc_au"
         to_refln_cif(ds.rename(F=f, PHI="phase_calc"), stream(target))
     else:
         to_mtz(ds.rename(F="FC", PHI="PHIC"), stream(target))
+
+
+def _data_sets(ds: xr.Dataset, wavelength: float | None) -> dict[str, Any]:
+    """Return HKL_base and the data set "model", which calculated columns are of."""
+    from xrefl.hkl.datasets import DatasetInfo, dataset_coords
+
+    cell = tuple(ds.attrs["cell"])
+    own = DatasetInfo(1, "model", "model", "model", cell)
+    if wavelength is not None:
+        own.wavelength = wavelength
+    return dataset_coords([DatasetInfo(0, "HKL_base", "HKL_base", "HKL_base", cell), own])
+
+
+def unique(observations: xr.Dataset) -> xr.Dataset:
+    """Return the distinct reflections of observations, in the CCP4 asymmetric unit."""
+    import numpy as np
+    import xarray as xr
+
+    from xrefl.hkl.asu import to_asu
+    from xrefl.hkl.crystal import crystal
+    from xrefl.hkl.index import HKLIndex
+
+    of = crystal(observations)
+    moved = to_asu(observations)
+    columns = np.unique(np.stack([moved[one].values for one in "hkl"]), axis=1)
+    index = HKLIndex.from_miller(*columns, cell=of.cell.parameters, spacegroup=of.spacegroup.name)
+    return xr.Dataset(coords=index.coordinates())
+
+
+def require_reflections(calc: xr.Dataset, dmin: float | None) -> None:
+    """Refuse to report or write nothing.
+
+    Raises
+    ------
+    FormatError
+        There are no reflections.
+    """
+    from xrefl.errors import FormatError
+
+    if not calc["F"].size:
+        limit = "" if dmin is None else f" with d >= {dmin:g} Å"
+        raise FormatError(f"no reflections{limit}")
 
 
 def of_reflections(calc: xr.Dataset) -> list[tuple[str, str]]:
@@ -71,15 +123,17 @@ def grid_used(
 
 
 def table(calc: xr.Dataset) -> list[str]:
-    """Return reflections as a table."""
-    from xrefl.hkl.reflections import d
+    """Return reflections as a table; those that are absent by symmetry are marked so."""
+    from xrefl.hkl.reflections import absent, d
 
     units = calc["F"].attrs["units"]
     lines = [f"{'h':>5}{'k':>5}{'l':>5}{'d/Å':>9}{'FC/' + units:>14}{'PHIC/°':>10}"]
     columns = [calc[name].values.tolist() for name in ("h", "k", "l")]
     values = [one.values.tolist() for one in (d(calc), calc["F"], calc["PHI"])]
-    for h, k, l, spacing, f, phi in zip(*columns, *values, strict=True):
-        lines.append(f"{h:>5}{k:>5}{l:>5}{spacing:>9.3f}{f:>14.4f}{phi:>10.2f}")
+    rows = zip(*columns, *values, absent(calc).values.tolist(), strict=True)
+    for h, k, l, spacing, f, phi, is_absent in rows:
+        value = f"{'absent':>14}" if is_absent else f"{f:>14.4f}{phi:>10.2f}"
+        lines.append(f"{h:>5}{k:>5}{l:>5}{spacing:>9.3f}{value}")
     return lines
 
 

@@ -17,7 +17,8 @@ __all__ = ["OBSERVED", "Columns", "amplitude", "columns_of", "comparison", "diff
 # What columns of measured values are called; the first that is there is taken.
 OBSERVED = (
     *("FP", "FOBS", "F", "F_meas_au", "F_meas", "F_squared_meas"),
-    *("IMEAN", "I", "intensity_meas", "FC"),
+    *("IMEAN", "I", "intensity_meas"),
+    *("FC", "F_calc", "F_calc_au", "FWT", "pdbx_FWT"),
 )
 _LISTED = 10
 
@@ -29,7 +30,7 @@ class Columns(NamedTuple):
     phi: str | None
 
 
-def named(text: str) -> tuple[Path, list[str]]:
+def named(text: str, option: str = "--compare", second: str = "PHI") -> tuple[Path, list[str]]:
     """Return the file and the labels of ``DATA:F,PHI``, in which labels may be left out.
 
     Raises
@@ -47,7 +48,7 @@ def named(text: str) -> tuple[Path, list[str]]:
         return Path(text), []
     names = labels.split(",")
     if not path or len(names) > 2 or not all(names):
-        raise typer.BadParameter(f"--compare takes DATA, DATA:F or DATA:F,PHI, not {text!r}")
+        raise typer.BadParameter(f"{option} takes DATA, DATA:F or DATA:F,{second}, not {text!r}")
     return Path(path), names
 
 
@@ -109,6 +110,7 @@ def comparison(
 
     values = ds[columns.f].astype(np.float64)
     what = amplitude(ds, columns)
+    own_f = _own(columns.f, "FC")
     left_out = {"without a value": int((values.isnull() | calc["F"].isnull().variable).sum())}
     if what != columns.f:
         left_out["not positive"] = int((values <= 0).sum())
@@ -129,17 +131,23 @@ def comparison(
     why = ", ".join(f"{count:,} {reason}" for reason, count in left_out.items() if count)
     facts = [
         ("common", f"{known.sum():,} reflections" + (f" ({why})" if why else "")),
-        ("scale", f"k = {k:.5g}: {what} = k FC by least squares"),
+        ("scale", f"k = {k:.5g}: {what} = k {own_f} by least squares"),
         ("R factor", f"{float(r_factor(both, 'F', 'calc')):.4f}"),
         ("correlation", f"{float(correlation(both, 'F', 'calc')['cc']):.4f}"),
-        ("rms", f"{number(rms, float(f.max()))} of {what} - k FC"),
+        ("rms", f"{number(rms, float(f.max()))} of {what} - k {own_f}"),
     ]
     if columns.phi is not None:
         off = abs((both["phase"] - both["PHI"] + 180) % 360 - 180)
         weighted = float((off * f).sum() / both["F"].where(off.notnull()).sum())
-        text = f"{columns.phi} and PHIC differ by {float(off.mean()):.2f}° in the mean"
+        labels = f"{columns.phi} and {_own(columns.phi, 'PHIC')}"
+        text = f"{labels} differ by {float(off.mean()):.2f}° in the mean"
         facts.append(("phases", f"{text}, {weighted:.2f}° weighted by {what}"))
     return both, facts
+
+
+def _own(label: str, name: str) -> str:
+    """Return the name of values of the model, beside a column that may be called so, too."""
+    return f"{name} (model)" if label == name else name
 
 
 def amplitude(ds: xr.Dataset, columns: Columns) -> str:
@@ -159,11 +167,13 @@ def differences(both: xr.Dataset, what: str) -> list[str]:
     table = {name: both[name].values[rows] for name in ("h", "k", "l", "F", "calc", "difference")}
     spacing = d(both).values[rows]
     width = max(14, len(what) + 2)
-    lines = [f"{'h':>5}{'k':>5}{'l':>5}{'d/Å':>9}{what:>{width}}{'k FC':>12}{'difference':>12}"]
+    own = _own(what, "FC")
+    own_width = max(12, len(own) + 4)
+    heading = f"{what:>{width}}{'k ' + own:>{own_width}}{'difference':>12}"
+    lines = [f"{'h':>5}{'k':>5}{'l':>5}{'d/Å':>9}{heading}"]
     for i in range(len(rows)):
         hkl = "".join(f"{table[name][i]:>5}" for name in "hkl")
-        values = (
-            f"{table['F'][i]:>{width}.5g}{table['calc'][i]:>12.5g}{table['difference'][i]:>+12.5g}"
-        )
+        own_value = f"{table['calc'][i]:>{own_width}.5g}"
+        values = f"{table['F'][i]:>{width}.5g}{own_value}{table['difference'][i]:>+12.5g}"
         lines.append(f"{hkl}{spacing[i]:>9.3f}{values}")
     return lines

@@ -9,7 +9,19 @@ from typing import IO
 
 import typer
 
-__all__ = ["check_suffix", "number", "numbers", "report", "stream"]
+__all__ = [
+    "check_suffix",
+    "number",
+    "numbers",
+    "report",
+    "require_apart",
+    "require_wavelength",
+    "stream",
+]
+
+# Å, of what is used with crystals: fast electrons to cold neutrons.
+_SHORTEST, _LONGEST = 0.01, 50.0
+_HC = 12398.42  # eV Å
 
 
 def check_suffix(target: Path, suffixes: Sequence[str], what: str) -> str:
@@ -29,6 +41,49 @@ def check_suffix(target: Path, suffixes: Sequence[str], what: str) -> str:
             f"the name of {what} ends in {names}, with or without .gz, not as in {target.name!r}"
         )
     return plain.suffix.lower()
+
+
+def require_apart(target: Path | None, *sources: Path | None) -> None:
+    """Refuse to write to a file that is also read.
+
+    Raises
+    ------
+    BadParameter
+        The file to write is one of these files, by whatever name.
+    """
+    if target is None or str(target) == "-" or not target.exists():
+        return
+    for source in sources:
+        if source is not None and source.exists() and target.samefile(source):
+            raise typer.BadParameter(
+                f"{target} would be written over, and {source} is read; give the file to write "
+                "another name"
+            )
+
+
+def require_wavelength(wavelength: float | None) -> None:
+    """Refuse a wavelength that is none in Å.
+
+    Raises
+    ------
+    BadParameter
+        It is not positive, or outside of 0.01 to 50 Å.
+    """
+    if wavelength is None:
+        return
+    if not 0 < wavelength < float("inf"):
+        raise typer.BadParameter(
+            f"the wavelength must be a positive number of Å, not {wavelength:g}"
+        )
+    if wavelength > _LONGEST:
+        raise typer.BadParameter(
+            f"a wavelength of {wavelength:g} Å; was an energy in eV meant? That would be "
+            f"{_HC / wavelength:.5g} Å"
+        )
+    if wavelength < _SHORTEST:
+        raise typer.BadParameter(
+            f"a wavelength of {wavelength:g} Å is shorter than {_SHORTEST} Å; give it in Å"
+        )
 
 
 def stream(target: Path) -> Path | IO[bytes]:

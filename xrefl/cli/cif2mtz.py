@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from xrefl.cli._files import require_apart, require_wavelength
+
 __all__ = ["cif2mtz"]
 
 
@@ -52,8 +54,8 @@ def cif2mtz(
         return
     if source is None or target is None:
         raise typer.BadParameter("give the files IN.cif and OUT.mtz")
-    if wavelength is not None and not 0 < wavelength < float("inf"):
-        raise typer.BadParameter("the wavelength must be a positive number of Å")
+    require_apart(target, source, spec)
+    require_wavelength(wavelength)
     from xrefl.io.convert.cif_to_mtz import cif_to_mtz
 
     chosen: dict[str, list[str]] = {}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from xrefl.cli._files import check_suffix, numbers, report, stream
+from xrefl.cli._files import check_suffix, numbers, report, require_apart, stream
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -83,6 +83,7 @@ def map2sf(
     Example: xrefl map2sf modified.ccp4 modified.mtz --dmin 2
     """
     suffix = check_suffix(target, (".mtz", ".cif"), "a file of reflections")
+    require_apart(target, source, base)
     prefix = "pdbx_" if suffix == ".cif" else ""
     f, phi = f or f"{prefix}FWT", phi or f"{prefix}PHWT"
     if f == phi:

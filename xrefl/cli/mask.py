@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, cast, get_args
+from typing import Annotated
 
 import typer
 
-from xrefl.cli._files import check_suffix, numbers, report, stream
-
-if TYPE_CHECKING:
-    from xrefl.models.radii import Radii
+from xrefl.cli._files import check_suffix, numbers, report, require_apart, stream
+from xrefl.cli._radii import radii_of
 
 __all__ = ["mask"]
 
@@ -69,6 +67,7 @@ def mask(
     if grid is not None and spacing is not None:
         raise typer.BadParameter("give either --grid or --spacing")
     check_suffix(target, (".ccp4", ".map", ".mrc", ".msk"), "a mask")
+    require_apart(target, source)
     size = None if grid is None else _size(grid)
 
     from xrefl.io.ccp4.write import to_ccp4
@@ -79,7 +78,7 @@ def mask(
         open_model(source, block=block),
         spacing,
         size=size,
-        radii=_radii(radii),
+        radii=radii_of(radii),
         probe=probe,
         shrink=shrink,
         island_min_volume=island,
@@ -99,17 +98,3 @@ def _size(text: str) -> list[int]:
     if not all(value >= 1 and value.is_integer() for value in values):
         raise typer.BadParameter(f"--grid takes numbers of points, not {text!r}")
     return [int(value) for value in values]
-
-
-def _radii(text: str) -> Radii | float:
-    from xrefl.models.radii import Radii
-
-    for known in get_args(Radii):
-        if text == known:
-            return cast(Radii, known)
-    try:
-        return float(text)
-    except ValueError:
-        raise typer.BadParameter(
-            f"--radii takes vdw, cctbx, refmac or a number in Å, not {text!r}"
-        ) from None

@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from xrefl.cli._files import require_apart, require_wavelength
+
 __all__ = ["mtz2cif"]
 
 
@@ -59,8 +61,8 @@ def mtz2cif(
         return
     if source is None or target is None:
         raise typer.BadParameter("give IN.mtz and OUT.cif")
-    if wavelength is not None and not 0 < wavelength < float("inf"):
-        raise typer.BadParameter("the wavelength must be a positive number of Å")
+    require_apart(target, source, spec)
+    require_wavelength(wavelength)
     from xrefl.io.convert.mtz_to_cif import mtz_to_cif
 
     mtz_to_cif(

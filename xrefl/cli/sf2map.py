@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from xrefl.cli._files import check_suffix, number, numbers, report, stream
+from xrefl.cli._files import check_suffix, number, numbers, report, require_apart, stream
 
 if TYPE_CHECKING:
     import numpy as np
@@ -81,6 +81,7 @@ def sf2map(
     if grid is not None and sample is not None:
         raise typer.BadParameter("give either --grid or --sample")
     check_suffix(target, (".ccp4", ".map", ".mrc"), "a map")
+    require_apart(target, source)
     size = None if grid is None else _size(grid)
     if sample is not None and not 0 < sample < float("inf"):
         raise typer.BadParameter(f"--sample takes a positive number, not {sample:g}")

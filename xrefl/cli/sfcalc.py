@@ -2,17 +2,44 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from xrefl.cli._atoms import RADIATION, atoms_of, of_atoms
-from xrefl.cli._calculated import checked, grid_used, of_reflections, table, write
+from xrefl.cli._atoms import RADIATION, atoms_of, of_atoms, of_charges
+from xrefl.cli._calculated import (
+    checked,
+    grid_used,
+    of_reflections,
+    require_reflections,
+    table,
+    unique,
+    write,
+)
 from xrefl.cli._comparison import amplitude, columns_of, comparison, differences, named
-from xrefl.cli._files import check_suffix, numbers, report, stream
+from xrefl.cli._data_to_scale import data_of, naming, reflections_of
+from xrefl.cli._files import (
+    check_suffix,
+    numbers,
+    report,
+    require_apart,
+    require_wavelength,
+    stream,
+)
 from xrefl.cli._files import number as short
+from xrefl.cli._radii import radii_of
+from xrefl.cli._scaled import by_shell, of_scaling, scaled, write_scaled
+from xrefl.cli._sfcalc_options import (
+    Kind,
+    Loss,
+    Method,
+    Source,
+    grid_of,
+    indices_of,
+    require_scaling,
+    require_sense,
+)
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -20,33 +47,9 @@ if TYPE_CHECKING:
 __all__ = ["sfcalc"]
 
 _MAPS = (".ccp4", ".map", ".mrc")
-_RULES = ("auto", "refmac", "servalcat")
+_WHICH, _SCALING, _MODEL = "Which reflections", "Scaling to data", "Model"
+_SCATTERING, _CALCULATION = "Scattering", "Calculation"
 _USUAL: dict[str, Any] = {"rate": 1.5, "blur": "auto"}
-
-
-class Kind(StrEnum):
-    """What is scattered."""
-
-    xray = "xray"
-    electron = "electron"
-    neutron = "neutron"
-    mott_bethe = "mott_bethe"
-
-
-class Source(StrEnum):
-    """Where f' and f'' are from."""
-
-    cromer_liberman = "cromer_liberman"
-    tabulated = "tabulated"
-    chantler = "chantler"
-    file = "file"
-
-
-class Method(StrEnum):
-    """How structure factors are calculated."""
-
-    direct = "direct"
-    fft = "fft"
 
 
 def sfcalc(
@@ -62,16 +65,30 @@ def sfcalc(
             "the standard output, as MTZ.",
         ),
     ] = None,
+    to_mtz: Annotated[
+        Path | None, typer.Option("--to-mtz", metavar="OUT.mtz", help="The same as OUT.")
+    ] = None,
     dmin: Annotated[
         float | None,
-        typer.Option(help="All reflections with d >= DMIN (Å), or those of --for or --compare."),
+        typer.Option(
+            help="All reflections with d >= DMIN (Å), or those of the file that is named.",
+            rich_help_panel=_WHICH,
+        ),
     ] = None,
     hkl: Annotated[
         list[str] | None,
-        typer.Option("--hkl", metavar="H,K,L", help="One reflection, to print; may be repeated."),
+        typer.Option(
+            "--hkl",
+            metavar="H,K,L",
+            help="One reflection, to print; may be repeated.",
+            rich_help_panel=_WHICH,
+        ),
     ] = None,
     like: Annotated[
-        Path | None, typer.Option("--for", metavar="DATA", help="The reflections of this file.")
+        Path | None,
+        typer.Option(
+            "--for", metavar="DATA", help="The reflections of this file.", rich_help_panel=_WHICH
+        ),
     ] = None,
     compare: Annotated[
         str | None,
@@ -79,21 +96,84 @@ def sfcalc(
             metavar="DATA:F,PHI",
             help="The reflections of this file, and how well these columns, or F alone, agree "
             "with the model.",
+            rich_help_panel=_WHICH,
         ),
     ] = None,
-    check: Annotated[
+    scale_to: Annotated[
+        str | None,
+        typer.Option(
+            "--scale-to",
+            metavar="DATA:F,SIGF",
+            help="The reflections of this file; the model is scaled to these columns (F alone: "
+            "all weigh the same), and OUT has coefficients of maps, too.",
+            rich_help_panel=_WHICH,
+        ),
+    ] = None,
+    radii: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SET",
+            help="Radii of atoms that keep solvent out: vdw (default), cctbx, refmac, or one in Å.",
+            rich_help_panel=_SCALING,
+        ),
+    ] = None,
+    no_solvent: Annotated[
         bool,
-        typer.Option("--check", help="Tell how transform and sum differ, and time both."),
+        typer.Option("--no-solvent", help="Leave bulk solvent out.", rich_help_panel=_SCALING),
+    ] = False,
+    loss: Annotated[
+        Loss,
+        typer.Option(
+            metavar="LOSS",
+            help="What is made least: linear, the squares; soft_l1, huber or cauchy, which "
+            "outliers matter less to; l1, the absolute values.",
+            rich_help_panel=_SCALING,
+        ),
+    ] = Loss.linear,
+    free: Annotated[
+        str | None,
+        typer.Option(
+            metavar="LABEL",
+            help="Column of free flags; default: FREE and the like, if there is one.",
+            rich_help_panel=_SCALING,
+        ),
+    ] = None,
+    no_free: Annotated[
+        bool,
+        typer.Option(
+            "--no-free", help="Fit all reflections, flags or not.", rich_help_panel=_SCALING
+        ),
+    ] = False,
+    fill_missing: Annotated[
+        bool,
+        typer.Option(
+            "--fill-missing",
+            help="Give DFc to reflections that were not observed, to the resolution of the data.",
+            rich_help_panel=_SCALING,
+        ),
     ] = False,
     number: Annotated[
-        int | None, typer.Option("--model", metavar="N", help="Which one, if there are several.")
+        int | None,
+        typer.Option(
+            "--model",
+            metavar="N",
+            help="Which one, if there are several.",
+            rich_help_panel=_MODEL,
+        ),
     ] = None,
     cell: Annotated[
         str | None,
-        typer.Option(metavar="A,B,C,AL,BE,GA", help="Unit cell, if the model has none."),
+        typer.Option(
+            metavar="A,B,C,AL,BE,GA",
+            help="Unit cell, if the model has none.",
+            rich_help_panel=_MODEL,
+        ),
     ] = None,
     spacegroup: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Space group, if the model has none.")
+        str | None,
+        typer.Option(
+            metavar="NAME", help="Space group, if the model has none.", rich_help_panel=_MODEL
+        ),
     ] = None,
     kind: Annotated[
         Kind,
@@ -101,11 +181,16 @@ def sfcalc(
             metavar="KIND",
             help="What is scattered: xray, electron, neutron, or mott_bethe (electrons, by form "
             "factors for X-rays).",
+            rich_help_panel=_SCATTERING,
         ),
     ] = Kind.xray,
     wavelength: Annotated[
         float | None,
-        typer.Option(metavar="Å", help="Add f' and f'' to the form factors for X-rays."),
+        typer.Option(
+            metavar="Å",
+            help="Add f' and f'' to the form factors for X-rays.",
+            rich_help_panel=_SCATTERING,
+        ),
     ] = None,
     origin: Annotated[
         Source | None,
@@ -114,15 +199,19 @@ def sfcalc(
             metavar="SOURCE",
             help="Where f' and f'' are from: cromer_liberman (default), tabulated, chantler, or "
             "file, those of the model. Without --wavelength, at that of the model.",
+            rich_help_panel=_SCATTERING,
         ),
     ] = None,
     use_charge: Annotated[
-        bool, typer.Option("--use-charge", help="Use form factors of ions.")
+        bool,
+        typer.Option("--use-charge", help="Use form factors of ions.", rich_help_panel=_SCATTERING),
     ] = False,
     normalized: Annotated[
         bool,
         typer.Option(
-            "--normalized", help="Scale form factors for X-rays to the number of electrons."
+            "--normalized",
+            help="Scale form factors for X-rays to the number of electrons.",
+            rich_help_panel=_SCATTERING,
         ),
     ] = False,
     method: Annotated[
@@ -130,12 +219,16 @@ def sfcalc(
         typer.Option(
             metavar="METHOD",
             help="direct, the sum over atoms, or fft, the transform of their density; default: "
-            "fft for all reflections to --dmin, else direct.",
+            "fft for all reflections to --dmin and for --scale-to, else direct.",
+            rich_help_panel=_CALCULATION,
         ),
     ] = None,
     rate: Annotated[
         float | None,
-        typer.Option(help="Steps of the grid are at most dmin/(2 RATE); default 1.5."),
+        typer.Option(
+            help="Steps of the grid are at most dmin/(2 RATE); default 1.5.",
+            rich_help_panel=_CALCULATION,
+        ),
     ] = None,
     blur: Annotated[
         str | None,
@@ -143,30 +236,60 @@ def sfcalc(
             metavar="B",
             help="Å², added to the B of all atoms on the grid; or auto, refmac, servalcat. "
             "Default: auto, which is undone; 0 for a map.",
+            rich_help_panel=_CALCULATION,
         ),
     ] = None,
     cutoff: Annotated[
-        float | None, typer.Option(help="Density at which atoms end on the grid.")
+        float | None,
+        typer.Option(
+            help="Density at which atoms end on the grid: e/Å³ for X-rays, Å/Å³ for electrons, "
+            "fm/Å³ for neutrons; default for a map 1e-5.",
+            rich_help_panel=_CALCULATION,
+        ),
     ] = None,
+    check: Annotated[
+        bool,
+        typer.Option(
+            "--check",
+            help="Tell how transform and sum differ, and time both.",
+            rich_help_panel=_CALCULATION,
+        ),
+    ] = False,
 ) -> None:
     """Calculate amplitudes and phases of an atomic model.
 
-    Only the atoms of the model scatter: there is no bulk solvent. A map has their
-    density, as blurred as --blur says, with f' but not f''.
+    Only the atoms of the model scatter: there is no bulk solvent, but with
+    --scale-to. A map has their density, as blurred as --blur says, with f' but
+    not f''.
 
     --compare DATA takes the first there is of FP, FOBS, F, F_meas_au, F_meas,
-    F_squared_meas, IMEAN, I, intensity_meas and FC; of intensities the roots.
+    F_squared_meas, IMEAN, I and intensity_meas, then of what is calculated: FC,
+    F_calc, F_calc_au, FWT and pdbx_FWT. Of intensities it takes the roots.
+
+    --scale-to DATA takes the first of FP, FOBS, F, F_meas_au and F_meas, and its
+    standard deviations. Scale, falloff and bulk solvent are fitted. OUT has the
+    data; FC and PHIC, of the atoms alone; F-model and PHIF-model, with all that
+    was fitted; FWT and PHWT (2mFo-DFc), DELFWT and PHDELWT (mFo-DFc), and FOM.
 
     Example: xrefl sfcalc model.pdb --compare data.mtz:FP
+
+    Example: xrefl sfcalc model.pdb maps.mtz --scale-to data.mtz:FP,SIGFP
     """
+    if to_mtz is not None:
+        if target is not None:
+            raise typer.BadParameter("OUT and --to-mtz are the same: give one of them")
+        if check_suffix(to_mtz, (".mtz", ".cif"), "what is to be written") == ".cif":
+            raise typer.BadParameter("--to-mtz takes a name that ends in .mtz")
+        target = to_mtz
     suffixes = (".mtz", ".cif", *_MAPS)
     suffix = "" if target is None else check_suffix(target, suffixes, "what is to be written")
     is_map = suffix in _MAPS
-    _require_sense(target, is_map, dmin, hkl, like, compare, check)
+    require_sense(target, is_map, dmin, hkl, like, compare, scale_to, check)
+    require_scaling(scale_to, radii, no_solvent, loss, free, no_free, fill_missing, target)
     if kind is not Kind.xray and not (wavelength is None and origin is None):
         raise typer.BadParameter("--wavelength and --source are for X-rays (--kind xray)")
     by_fft = (method or (Method.direct if hkl or like or compare else Method.fft)) is Method.fft
-    grid = _grid(rate, blur, cutoff)
+    grid = grid_of(rate, blur, cutoff)
     if grid and not (is_map or by_fft or check):
         raise typer.BadParameter(
             "--rate, --blur and --cutoff are of the transform; choose it with --method fft"
@@ -174,17 +297,22 @@ def sfcalc(
     if is_map and method is not None:
         raise typer.BadParameter("--method is for structure factors; leave it out for a map")
     edges = None if cell is None else numbers(cell, 6, "--cell")
-    wanted = None if not hkl else _indices(hkl)
+    wanted = None if not hkl else indices_of(hkl)
+    require_wavelength(wavelength)
     path, labels = named(compare) if compare is not None else (like, [])
+    scaled_to = None if scale_to is None else named(scale_to, "--scale-to", "SIGF")[0]
+    require_apart(target, source, path, scaled_to)
+    of_solvent = None if no_solvent else radii_of(radii or "vdw")
 
     from xrefl.models.addends import addends
 
     model = atoms_of(source, number, edges, spacegroup)
     anomalous: dict[str, complex] | None = None
     if wavelength is not None or origin is not None:
-        anomalous = addends(
-            model, wavelength=wavelength, source=(origin or Source.cromer_liberman).value
-        )
+        with naming(source):
+            anomalous = addends(
+                model, wavelength=wavelength, source=(origin or Source.cromer_liberman).value
+            )
     scattering: dict[str, Any] = {
         "kind": kind.value,
         "addends": anomalous,
@@ -199,15 +327,23 @@ def sfcalc(
         return
 
     from xrefl.errors import CrystalMismatchError
-    from xrefl.hkl.crystal import merged_index
+    from xrefl.hkl.crystal import is_merged
     from xrefl.hkl.select import sel_resolution
     from xrefl.models.structure_factors import structure_factors
 
-    data = None if path is None else _reflections(path, model)
-    if data is not None and dmin is not None:
-        data = sel_resolution(data, dmin=dmin)
-    if data is not None and target is not None:
-        merged_index(data)
+    measured, data, listed = None, None, None
+    if scale_to is not None:
+        measured = data_of(
+            scale_to, model, flags=free, use_free=not no_free, dmin=dmin, complete=fill_missing
+        )
+        path, data = measured.path, measured.ds
+    elif path is not None:
+        data = reflections_of(path, model)
+        if dmin is not None:
+            with naming(path):
+                data = sel_resolution(data, dmin=dmin)
+        if target is not None and not is_merged(data):
+            listed = unique(data)
     columns = columns_of(path, data, labels) if compare and path and data is not None else None
 
     used = _USUAL | grid
@@ -216,30 +352,57 @@ def sfcalc(
         options = used if method == "fft" else {}
         which: dict[str, Any] = {"dmin": dmin} if reflections is None else {"hkl": reflections}
         try:
-            return structure_factors(atoms, method=method, **which, **scattering, **options)
+            with naming(source):
+                return structure_factors(atoms, method=method, **which, **scattering, **options)
         except CrystalMismatchError as error:
-            raise CrystalMismatchError(f"{source} and {path}: {error}") from None
+            text = str(error).removeprefix(f"{source}: ")
+            raise CrystalMismatchError(f"{source} and {path}: {text}") from None
 
     chosen = wanted if data is None else data
-    calc = calculate(model, chosen, "fft" if by_fft else "direct").load()
+    if compare is None and listed is not None:
+        chosen = listed
+    how = "fft" if by_fft else "direct"
+    calc = calculate(model, chosen, how).load()
+    with naming(source if path is None else path):
+        require_reflections(calc, dmin)
     tables = [] if wanted is None else [table(calc)]
     facts = [
         *([] if target is None else [("model", str(source))]),
         *of_atoms(model, kind, anomalous),
+        *(of_charges(model) if use_charge else []),
         ("method", grid_used(model, calc, scattering, used) if by_fft else "sum over atoms"),
         *of_reflections(calc),
     ]
+    if listed is not None and data is not None:
+        count = f"{listed.sizes['hkl']:,} unique of {data.sizes['obs']:,} observations"
+        facts.append(("written", count))
     if columns is not None and data is not None:
         both, told = comparison(data, columns, calc)
         facts += [("compared with", f"{path}: {' and '.join(filter(None, columns))}"), *told]
         tables.append(["Largest differences:", *differences(both, amplitude(data, columns))])
     if check:
         facts += checked(model, calc, calculate)
-    if target is not None:
-        write(
+    is_cif = suffix == ".cif"
+    if measured is not None:
+        found = scaled(
+            model,
             calc,
+            measured,
+            source=source,
+            radii=of_solvent,
+            loss=loss.value,
+            fill_missing=fill_missing,
+        )
+        facts += of_scaling(measured, found, calc["F"].attrs["units"])
+        tables.append(by_shell(measured, found))
+        if target is not None:
+            written = write_scaled(calc, measured, found, target, is_cif=is_cif, source=source)
+            facts.append(("columns", ", ".join(written)))
+    elif target is not None:
+        write(
+            calc if listed is None or chosen is listed else calculate(model, listed, how).load(),
             target,
-            is_cif=suffix == ".cif",
+            is_cif=is_cif,
             source=source,
             radiation=RADIATION[kind],
             wavelength=wavelength,
@@ -249,81 +412,6 @@ def sfcalc(
         typer.echo("\n".join(["", *lines]), err=str(target) == "-")
 
 
-def _require_sense(
-    target: Path | None,
-    is_map: bool,
-    dmin: float | None,
-    hkl: list[str] | None,
-    like: Path | None,
-    compare: str | None,
-    check: bool,
-) -> None:
-    """Refuse options that do not go together.
-
-    Raises
-    ------
-    BadParameter
-        Which reflections are wanted is not clear, or what becomes of them.
-    """
-    given = {"--hkl": hkl, "--for": like, "--compare": compare}
-    names = [name for name, value in given.items() if value]
-    if dmin is not None and not 0 < dmin < float("inf"):
-        raise typer.BadParameter(f"--dmin takes a positive number of Å, not {dmin:g}")
-    if is_map:
-        if names or check:
-            raise typer.BadParameter(f"a map takes --dmin; leave {(names or ['--check'])[0]} out")
-        if dmin is None:
-            raise typer.BadParameter("a map needs --dmin, the resolution that it is for")
-        return
-    if len(names) > 1 or (hkl and dmin is not None):
-        both = [*names, "--dmin"][:2]
-        raise typer.BadParameter(f"{' and '.join(both)} do not go together: give one of them")
-    if not names and dmin is None:
-        raise typer.BadParameter("say which reflections: --dmin, --hkl, --for or --compare")
-    if target is None and not (hkl or compare or check):
-        raise typer.BadParameter("give OUT, the file to write, or one of --hkl, --compare, --check")
-
-
-def _grid(rate: float | None, blur: str | None, cutoff: float | None) -> dict[str, Any]:
-    """Return the options of the grid that are given."""
-    given: dict[str, Any] = {"rate": rate, "blur": blur, "cutoff": cutoff}
-    if blur is not None and blur not in _RULES:
-        try:
-            given["blur"] = float(blur)
-        except ValueError:
-            raise typer.BadParameter(
-                f"--blur takes a number of Å², or {', '.join(_RULES)}, not {blur!r}"
-            ) from None
-    return {name: value for name, value in given.items() if value is not None}
-
-
-def _indices(texts: list[str]) -> list[tuple[int, ...]]:
-    found: dict[tuple[int, ...], str] = {}
-    for text in texts:
-        values = numbers(text, 3, "--hkl")
-        if not all(value.is_integer() for value in values):
-            raise typer.BadParameter(f"--hkl takes three integers, not {text!r}")
-        indices = tuple(map(int, values))
-        if indices in found:
-            raise typer.BadParameter(f"--hkl {text} is given twice")
-        found[indices] = text
-    return list(found)
-
-
-def _reflections(path: Path, model: xr.Dataset) -> xr.Dataset:
-    """Return the reflections of a file, of the crystal of the model if it states none."""
-    from xrefl.hkl.crystal import assign_crystal
-    from xrefl.io.reflections import open_reflections
-
-    ds = open_reflections(path)
-    lacking = {
-        name: model.attrs[name]
-        for name in ("cell", "spacegroup")
-        if name not in ds.attrs and name in model.attrs
-    }
-    return assign_crystal(ds, **lacking).load() if lacking else ds.load()
-
-
 def _write_map(
     source: Path, model: xr.Dataset, target: Path, dmin: float, options: dict[str, Any]
 ) -> None:
@@ -331,7 +419,8 @@ def _write_map(
     from xrefl.io.ccp4.write import to_ccp4
     from xrefl.models.density import density
 
-    rho = density(model, dmin, **options)
+    with naming(source):
+        rho = density(model, dmin, **options)
     kind = Kind(options["kind"])
     label = f"density of {source.name} for {RADIATION[kind]}"
     to_ccp4(rho.assign_attrs(labels=[label]), stream(target))
@@ -345,10 +434,17 @@ def _write_map(
         [
             ("model", str(source)),
             *of_atoms(model, kind, options["addends"]),
+            *(of_charges(model) if options["use_charge"] else []),
             ("points", " x ".join(map(str, rho.shape))),
             ("steps", " x ".join(f"{step:.3f}" for step in steps) + " Å"),
-            ("blur", f"{rho.attrs['blur']:.5g} Å²"),
+            ("blur", _blur(rho.attrs["blur"])),
             ("units", rho.attrs["units"]),
             ("values", ", ".join(f"{name} {short(one, rms)}" for name, one in of_values.items())),
         ],
     )
+
+
+def _blur(blur: float) -> str:
+    """Return a blur as text, with the option that undoes it."""
+    undo = f"; undo it with xrefl map2sf --unblur {blur:.5g}" if blur else ""
+    return f"{blur:.5g} Å²{undo}"
