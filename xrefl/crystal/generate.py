@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from xrefl import _memory
 from xrefl._parallel import over_rows
 from xrefl.crystal.asu import conditions
 from xrefl.crystal.cell import UnitCell
@@ -17,9 +18,10 @@ from xrefl.errors import CrystalError
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["count_reflections", "miller_indices"]
+__all__ = ["count_reflections", "miller_indices", "require_room"]
 
 _MOST = 2_000_000_000
+_BYTES = 12  # of the indices of a reflection
 # A crystal with fewer reflections than this in the whole sphere is not worth threads.
 _MIN_SPHERE = 2_000_000
 # No condition at all; read-only like those of a space group, so of one type with them.
@@ -61,7 +63,7 @@ def miller_indices(
     ------
     CrystalError
         If the cell or the space group make no sense, if not 0 < dmin < dmax, or if there would
-        be more than two thousand million reflections.
+        be more than two thousand million reflections, or more than half of the memory holds.
 
     Examples
     --------
@@ -75,6 +77,7 @@ def miller_indices(
     crystal = _Sphere(cell, spacegroup, dmin, dmax, unique)
     counts = crystal.counts()
     ends = np.cumsum(counts)
+    require_room(int(ends[-1]), _BYTES, dmin)
     out = np.empty((3, int(ends[-1])), dtype=np.int32)
     crystal.visit(ends - counts, out)
     return out.T
@@ -109,6 +112,22 @@ def count_reflections(
     52
     """
     return int(_Sphere(cell, spacegroup, dmin, dmax, unique).counts().sum())
+
+
+def require_room(count: int, bytes_each: int, dmin: float) -> None:
+    """Refuse more reflections than half of the memory of the machine holds.
+
+    Raises
+    ------
+    CrystalError
+        They need more.
+    """
+    needed, known = count * bytes_each, _memory.physical()
+    if needed > known / 2:
+        raise CrystalError(
+            f"{count} reflections to {dmin!r} Å need {needed / 2**30:.3g} GiB, more than half of "
+            f"the {known / 2**30:.3g} GiB of memory: raise dmin"
+        )
 
 
 class _Sphere:

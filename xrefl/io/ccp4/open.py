@@ -12,6 +12,7 @@ from xarray.core import indexing
 
 from xrefl.crystal.cell import UnitCell
 from xrefl.io.ccp4.header import Header, parse_header
+from xrefl.io.ccp4.notes import without_notes
 from xrefl.io.ccp4.symmetry import map_spacegroup
 from xrefl.io.ccp4.values import MapArray, Values
 from xrefl.io.source import as_source
@@ -49,7 +50,8 @@ def open_ccp4(
         the point i has (start + i) / grid, which may be negative or exceed 1. Attributes:
         ``cell`` in Å and degrees, ``spacegroup``, ``grid`` (number of points along the whole cell),
         ``labels`` (list of lines), and ``origin`` where the header has one that is not zero: the
-        place of the point with the coordinates 0 0 0, in Å.
+        place of the point with the coordinates 0 0 0, in Å. Labels in which `to_ccp4` has kept
+        ``blur`` (Å²) and ``kind`` of the density of a model are these attributes.
         ``encoding`` has ``ccp4_mode`` and ``statistics`` (minimum, maximum, mean, and
         deviation from the mean) as the header states them.
 
@@ -111,9 +113,10 @@ def _attrs(header: Header, spacegroup: str) -> dict[str, Any]:
     attrs: dict[str, Any] = {"spacegroup": spacegroup, "grid": list(header.grid)}
     if header.cell is not None:
         attrs = {"cell": list(header.cell), **attrs, **_origin(header, UnitCell(*header.cell))}
-    if header.labels:
-        attrs["labels"] = header.labels
-    return attrs
+    labels, notes = without_notes(header.labels)
+    if labels:
+        attrs["labels"] = labels
+    return attrs | notes
 
 
 def _origin(header: Header, cell: UnitCell) -> dict[str, list[float]]:
