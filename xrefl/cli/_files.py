@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 import typer
 
-__all__ = ["check_suffix", "number", "numbers", "report", "stream"]
+from xrefl.errors import XreflError
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+__all__ = ["check_suffix", "number", "numbers", "remedy", "report", "require_merged", "stream"]
 
 
 def check_suffix(target: Path, suffixes: Sequence[str], what: str) -> str:
@@ -29,6 +36,32 @@ def check_suffix(target: Path, suffixes: Sequence[str], what: str) -> str:
             f"the name of {what} ends in {names}, with or without .gz, not as in {target.name!r}"
         )
     return plain.suffix.lower()
+
+
+@contextmanager
+def remedy(source: Path, instead: str, *kinds: type[XreflError]) -> Iterator[None]:
+    """Have errors of some kinds name a file, and end in what to do on the command line.
+
+    Messages say what is wrong, and after a semicolon or in another sentence what helps in Python.
+    """
+    try:
+        yield
+    except kinds as error:
+        what = re.split(r"[;.] ", str(error), maxsplit=1)[0]
+        raise type(error)(f"{source}: {what}; {instead}") from None
+
+
+def require_merged(source: Path, ds: xr.Dataset) -> None:
+    """Raise NotMergedError if these are observations."""
+    from xrefl.errors import NotMergedError
+    from xrefl.hkl.crystal import is_merged, merged_index
+
+    if not is_merged(ds):
+        raise NotMergedError(
+            f"{source} has {ds.sizes['obs']:,} unmerged observations, and merged reflections are "
+            "needed; merge them first, as with the program aimless of CCP4"
+        )
+    merged_index(ds)
 
 
 def stream(target: Path) -> Path | IO[bytes]:

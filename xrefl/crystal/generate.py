@@ -10,7 +10,7 @@ import numpy as np
 from xrefl import _memory
 from xrefl._parallel import over_rows
 from xrefl.crystal.asu import conditions
-from xrefl.crystal.cell import UnitCell
+from xrefl.crystal.cell import MARGIN, UnitCell
 from xrefl.crystal.reflections import absence_conditions
 from xrefl.crystal.spacegroup import SpaceGroup
 from xrefl.errors import CrystalError
@@ -45,8 +45,8 @@ def miller_indices(
     spacegroup : SpaceGroup or str or int
         Anything that `SpaceGroup` accepts.
     dmin : float
-        High-resolution limit, Å: reflections with 1/d^2 <= 1/dmin^2. No margin is added: to be
-        sure of a reflection that lies on the limit, lower it by a little, 1e-6 say.
+        High-resolution limit, Å: reflections with 1/d^2 <= 1/dmin^2. Limits have a margin of 1e-9
+        of 1/d^2, so that all reflections on the limit are within, however 1/d^2 is rounded.
     dmax : float, optional
         Low-resolution limit, Å: reflections with 1/d^2 > 1/dmax^2, so that adjoining shells
         share no reflection. By default there is no limit.
@@ -164,8 +164,8 @@ class _Sphere:
         self._args: tuple[Any, ...] = (
             (h_max, k_max, l_max),
             cell.reciprocal_constants,
-            0.0 if dmax is None else 1.0 / (dmax * dmax),
-            1.0 / (dmin * dmin),
+            0.0 if dmax is None else (1 + MARGIN) / (dmax * dmax),
+            (1 + MARGIN) / (dmin * dmin),
             conditions(group) if unique else _EVERYWHERE,
             *absence_conditions(group.rotations, group.translations),
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, SupportsFloat
 
 import numpy as np
 import xarray as xr
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from xrefl._parallel import over_rows
 from xrefl.crystal.asu import conditions
+from xrefl.crystal.cell import MARGIN
 from xrefl.crystal.miller import as_miller
 from xrefl.crystal.reflections import absence_conditions
 from xrefl.errors import CrystalError
@@ -55,7 +56,8 @@ def to_structure_factors(
         columns. A map in several chunks is transformed chunk by chunk; what is held of it are
         structure factors within ``dmin``.
     dmin : float, optional
-        High-resolution limit, Å: reflections with d >= dmin. By default all that the grid has.
+        High-resolution limit, Å: reflections with d >= dmin, with the margin of
+        `xrefl.miller_indices`. By default all that the grid has.
     with_000 : bool
         Whether 0 0 0 is among them.
     with_absent : bool
@@ -79,7 +81,8 @@ def to_structure_factors(
     Raises
     ------
     FormatError
-        The object is neither a whole map nor a whole grid.
+        The object is neither a whole map nor a whole grid, or a value of the map is not finite
+        (of a dask-backed map when computed).
     CrystalError
         It has no unit cell or space group, the setting is not tabulated, or ``dmin`` or ``unblur``
         makes no sense: it is not finite, or multiplies by more than numbers can hold.
@@ -96,7 +99,7 @@ def to_structure_factors(
     cell, group = known.crystal
     unblur = obj.attrs.get("blur", 0.0) if unblur is None else unblur
     mott_bethe = obj.attrs.get("kind") == "mott_bethe" if mott_bethe is None else mott_bethe
-    if not math.isfinite(unblur):
+    if not isinstance(unblur, SupportsFloat) or not math.isfinite(unblur):
         raise CrystalError(f"unblur must be a finite B in Å², not {unblur!r}")
     most = known.size if dmin is None else cell.hkl_limits(dmin)
     h, k, l = (min((n - 1) // 2, one) for n, one in zip(known.size, most, strict=True))
@@ -145,7 +148,7 @@ def _listed(
     constants = cell.reciprocal_constants
     # no 1/d² is beyond the square of the sum of the largest h a*, k b* and l c*
     corner = sum((most + 1) * one for most, one in zip(limits, constants[:3], strict=True)) ** 2
-    high = corner if dmin is None else 1.0 / (float(dmin) * float(dmin))
+    high = corner if dmin is None else (1 + MARGIN) / (float(dmin) * float(dmin))
     absences = absence_conditions(group.rotations, group.translations)
     matrices, shifts = (one[:0] for one in absences) if with_absent else absences
     args: tuple[Any, ...] = (
