@@ -37,10 +37,19 @@ ax.legend(loc="upper left", bbox_to_anchor=(1.02, 1), borderaxespad=0, frameon=F
 
 # %%
 # Where the model explains too little or too much, the difference map has peaks or holes. Sections
-# can be drawn into the same axes, in a colour each; negative contours are dashed. ``x`` and ``z``
-# are ranges here, of which more than one cell may be shown.
+# can be drawn into the same axes, in a colour each; negative contours are dashed, and ``label``
+# tells the maps apart. ``x`` and ``z`` are ranges here, of which more than one cell may be shown.
 
 difference = ds.xtal.to_map(*ds.xtal.map_coefficients("fofc"), sample_rate=4)
-ax = density.xtal.plot.section(y=0, x=(0, 0.5), z=(-0.5, 1), levels=[1.5], color="0.6")
-difference.xtal.plot.section(y=0, x=(0, 0.5), z=(-0.5, 1), levels=[-3, -2.5, 2.5, 3], ax=ax)
+part = {"y": 0, "x": (0, 0.5), "z": (-0.5, 1)}
+ax = density.xtal.plot.section(**part, levels=[1.5], color="0.6", label="2mFo-DFc")
+difference.xtal.plot.section(**part, levels=[-3, -2.5, 2.5, 3], label="mFo-DFc", ax=ax)
+
+# %%
+# A box around one residue, wherever it is. σ of so small a part is another one than that of the
+# map: given as a number, it makes contours those of the pictures above.
+
+residue = model.isel(atom=model.seqnum == 303)
+box = density.xtal.box_around(residue, 2.0)
+box.xtal.plot.section(y=0, sigma=density.std())
 plt.show()

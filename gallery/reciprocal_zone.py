@@ -29,10 +29,11 @@ ds.xtal.plot.zone("h1l", "FP")
 
 # %%
 # Any column of numbers will do, also one that was just calculated. Negative values have another
-# colour: here where the amplitude is weaker than the mean of its shell of resolution.
+# colour: here where the amplitude is weaker than the mean of its shell of resolution. Of a
+# condition, as whether a reflection is in the free set, dots are where it is true.
 
 e2 = ds.xtal.normalize("FP") ** 2
 fig, axes = plt.subplots(1, 2, figsize=(11, 4.6), layout="constrained")
 (e2 - 1).rename("E² - 1").xtal.plot.zone("h0l", ax=axes[0])
-ds.SIGFP.xtal.plot.zone("h0l", ax=axes[1])
+(ds.FREE == 0).rename("free set").xtal.plot.zone("h0l", ax=axes[1])
 plt.show()

@@ -151,6 +151,13 @@ def test_bad_input(z, energy, message):
         xrefl.cromer_liberman(z, energy)
 
 
+@pytest.mark.parametrize("dtype", [object, "T"])
+def test_symbols_of_any_kind(dtype):
+    symbols = np.array(["C", "Se"], np.dtypes.StringDType() if dtype == "T" else dtype)
+    found = xrefl.cromer_liberman(symbols, 8e3)
+    np.testing.assert_array_equal(found, xrefl.cromer_liberman([6, 34], 8e3))
+
+
 def test_chantler():
     fp, fpp = xrefl.cromer_liberman(["C", "Se"], [[10332.0], [12700.0]], source="chantler")
     assert fp.shape == fpp.shape == (2, 2)

@@ -15,8 +15,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as st_np
 
-import xrefl
-from tests.conftest import real_files
 from tests.models import matrices, random_model
 from tests.strategies import CELLS, SPACE_GROUPS
 from xrefl.crystal.cell import UnitCell

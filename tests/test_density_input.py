@@ -20,7 +20,8 @@ WRONG = [
     ({"dmin": 2.0, "cutoff": 0.0}, "cutoff must be a positive density, not 0.0"),
     ({"dmin": 2.0, "blur": "refmac5"}, "'auto', 'refmac', 'servalcat', not 'refmac5'"),
     ({"dmin": 2.0, "blur": float("inf")}, "blur must be a finite B"),
-    ({"dmin": 2.0, "blur": -40.0}, "A4.*B = -25 .*blur"),
+    ({"dmin": 2.0, "blur": -40.0}, "A4.*B = -25 .*a blur above -15 Å²"),
+    ({"dmin": 0.002}, "points needs .* GiB of memory: raise dmin"),
     ({"dmin": 2.0, "addends": {"Fe": 1j}}, "imaginary part"),
     ({"dmin": 2.0, "kind": "gamma"}, "kind must be one of"),
 ]
@@ -39,8 +40,8 @@ def test_size_must_suit_symmetry():
 
 
 def test_models_that_make_no_density():
-    with pytest.raises(CrystalError, match=r"A4.*B = 0 Å² .*width 0 Å²"):
-        one_atom(CUBE, b_iso=0.0).xtal.density(2.0)
+    with pytest.raises(CrystalError, match=r"A4.*B = -1 Å² .*width -1 Å².* a blur above 1 Å²"):
+        one_atom(CUBE, b_iso=-1.0).xtal.density(2.0)
     with pytest.raises(CrystalError, match="no atoms"):
         one_atom(CUBE).isel(atom=[]).xtal.density(2.0)
     with pytest.raises(CrystalError, match="Xx"):

@@ -18,7 +18,7 @@ from tests.models import matrices, random_model
 from tests.strategies import CELLS, SPACE_GROUPS
 from tests.test_density import one_atom, to_structure
 from xrefl.crystal.cell import UnitCell
-from xrefl.errors import CrystalError
+from xrefl.errors import CrystalError, CrystalWarning
 from xrefl.hkl.asu import to_asu
 
 FILES = [path for name in ("5e5z.pdb", "5wkd.pdb", "4oz7.pdb") for path in real_files(name)]
@@ -43,8 +43,9 @@ def test_real_models_as_summed(path: Path, kind: str, dmin: float):
     fft = model.xtal.structure_factors(dmin=dmin, kind=kind, method="fft")
     direct = model.xtal.structure_factors(dmin=dmin, kind=kind, method="direct")
     assert rms(as_complex(fft), as_complex(direct)) < 1.5e-5
+    assert fft.attrs == {**direct.attrs, "method": "fft", "kind": kind}
+    direct.attrs["method"] = "fft"
     xr.testing.assert_identical(fft.coords, direct.coords)
-    assert fft.attrs == direct.attrs
     assert fft.F.attrs == direct.F.attrs
 
 
@@ -121,12 +122,40 @@ def test_blur_is_undone(blur: float | str):
     assert rms(as_complex(fft), as_complex(direct)) < (1e-3 if blur == "servalcat" else 5e-5)
 
 
+@pytest.mark.parametrize("b", [0.0, 30.0, 150.0, 999.99])
+@pytest.mark.parametrize("kind", KINDS)
+def test_atoms_of_any_width(b: float, kind: str):
+    model = random_model("P 21 21 21", CELLS["P 21 21 21"], 5, anisotropic=0)
+    model["b_iso"][:] = b
+    fft = model.xtal.structure_factors(dmin=2.5, method="fft", kind=kind)
+    direct = model.xtal.structure_factors(dmin=2.5, method="direct", kind=kind)
+    assert rms(as_complex(fft), as_complex(direct)) < 1e-5
+
+
+@pytest.mark.parametrize(
+    ("rate", "most"), [(1.01, 5e-3), (1.1, 5e-3), (1.3, 1e-4), (1.5, 1e-5), (3.0, 1e-5)]
+)
+def test_any_rate(rate: float, most: float):
+    model = random_model("P 1", CELLS["P 1"], 5)
+    fft = model.xtal.structure_factors(dmin=2.5, method="fft", rate=rate)
+    direct = model.xtal.structure_factors(dmin=2.5, method="direct")
+    assert rms(as_complex(fft), as_complex(direct)) < most
+
+
+def test_what_a_blur_leaves_nothing_of_cannot_be_had():
+    model = one_atom(CUBE)
+    model.xtal.structure_factors(dmin=2.0, method="fft", blur=147.0)
+    message = r"blur of 148 Å² leaves less than 10⁻⁴ of reflections at 2 Å.*use at most 147\.4"
+    with pytest.raises(CrystalError, match=message):
+        model.xtal.structure_factors((6, 0, 0), method="fft", blur=148.0)
+
+
 def test_atoms_without_width_need_blur():
     model = one_atom(CUBE, b_iso=0.0)
     fft = model.xtal.structure_factors(dmin=1.5, method="fft")
     direct = model.xtal.structure_factors(dmin=1.5, method="direct")
     assert rms(as_complex(fft), as_complex(direct)) < 1e-4
-    with pytest.raises(CrystalError, match="a positive"):
+    with pytest.warns(CrystalWarning, match=r"A4: .* counts as 0.01"):
         model.xtal.structure_factors(dmin=1.5, method="fft", blur=0.0)
 
 

@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import xrefl
-from xrefl.errors import CrystalError
+from xrefl.errors import CrystalError, CrystalWarning
 from xrefl.scattering._tables import table
 from xrefl.scattering.atom_types import form_factors
 from xrefl.scattering.elements import SYMBOLS, atomic_number
@@ -296,7 +296,7 @@ def test_states_of_elements():
         (("Fe", "xray", 7), "Fe with charge +7; known are the neutral atom and the charges +2, +3"),
         (("Ar", "xray", 1), "the charges none"),
         (("Fe", "electron", 2), "for electrons do not depend on charge: leave out charge=2"),
-        (("Fe", "x-ray"), "kind must be one of xray, electron, neutron, and is 'x-ray'"),
+        (("Fe", "x-ray"), "one of 'xray', 'electron', 'neutron', not 'x-ray'"),
     ],
 )
 def test_bad_input(args, message):
@@ -311,8 +311,25 @@ def test_bad_coefficients():
         FormFactor(a=(1,), b=(np.nan,), element="Xx")
     with pytest.raises(CrystalError, match="only those for X-rays are normalized"):
         form_factor("C", "neutron").normalized()
-    with pytest.raises(CrystalError, match="no element 'X'"):
+    with pytest.raises(CrystalError, match=r"unknown element, 'X', .* give"):
         FormFactor(a=(1,), b=(1,)).normalized()
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: form_factor("Fe", charge="3+"), "a charge is a whole number, .* not '3\\+'"),
+        (lambda: form_factor("O2-"), "'O' with charge=-2\\?"),
+        (lambda: FormFactor(a=6, b=10), "heights a=.* not a=6, b=10"),
+        (lambda: form_factor("Fe").plus(1j), "a form factor is real, .* 1j"),
+        (lambda: form_factor("Fe").sf([0.1, -1]), "stol2, .* cannot be negative, and is -1"),
+        (lambda: form_factor("Fe").density_iso(-1, 20), "r2, .* cannot be negative"),
+        (lambda: form_factor("Fe").density_aniso([0, 0, 0], np.eye(3)), "matrix take 11 22 33"),
+    ],
+)
+def test_what_is_no_input(call, message):
+    with pytest.raises(CrystalError, match=message):
+        call()
 
 
 def test_density_without_width():
@@ -332,10 +349,12 @@ def test_types_of_atoms():
     assert index.dtype == np.int32
     assert [types[i].element for i in index] == ["C", "Fe", "Fe", "O", "D", "C"]
     assert len(types) == 4
-    types, index = form_factors(elements, charges, use_charge=True)
+    with pytest.warns(CrystalWarning, match=r"ions C3-, Fe9\+, which count as neutral"):
+        types, index = form_factors(elements, charges, use_charge=True)
     # ions that are not in the table count as neutral atoms
     assert [types[i].charge for i in index] == [0, 2, 0, 0, 0, 0]
     assert len(types) == 5
+    charges[[2, 5]] = 3, 0
     types, _ = form_factors(elements, charges, normalized=True, use_charge=True)
     for one in types:
         assert one.sf(0) == pytest.approx(atomic_number(one.element) - one.charge)
@@ -363,7 +382,26 @@ def test_bad_input_of_many():
         form_factors(["C"], [0], "electron", use_charge=True)
     with pytest.raises(CrystalError, match="no charges are given"):
         form_factors(["C"], use_charge=True)
+    for charge in (np.nan, 0.5):
+        with pytest.raises(CrystalError, match=f"a charge of {charge:g} is not that of an ion"):
+            form_factors(["C"], [charge], use_charge=True)
     with pytest.raises(CrystalError, match="a charge of -300 is not that of an ion"):
         form_factors(["C", "O"], [0, -300], use_charge=True)
     with pytest.raises(CrystalError, match="given for C is one for neutron, and xray was asked"):
         form_factors(["C"], replaced={"C": form_factor("C", "neutron")})
+
+
+def test_messages_name_what_is_not_known():
+    with pytest.raises(CrystalError, match=r"from H to Cf; give a FormFactor"):
+        form_factor("Es")
+    with pytest.raises(CrystalError, match=r"by its symbol, such as 'Fe', not 26"):
+        form_factor(26)
+    with pytest.raises(CrystalError, match=r"element 'Fe2\+' .*did you mean 'Fe' with charge=2\?"):
+        form_factor("Fe2+")
+    with pytest.raises(CrystalError, match=r"kind must be one of 'xray'.* not 'Xray'"):
+        FormFactor(a=(1.0,), b=(1.0,), kind="Xray")
+    for r, u in ((np.ones(2), np.ones(6)), (np.ones(3), np.ones(3)), (np.ones(3), np.ones((3, 6)))):
+        with pytest.raises(CrystalError, match=r"r must have the shape \(\.\.\., 3\)"):
+            form_factor("Fe").density_aniso(r, u)
+    with pytest.raises(CrystalError, match=r"from H to Cm, without Po, At, Rn, Fr, Ac, Pu; give"):
+        form_factor("Po", "neutron")

@@ -310,7 +310,9 @@ def test_map_coefficients(wkd):
     assert phenix.xtal.map_coefficients("2fofc") == ("2FOFCWT", "PH2FOFCWT")
     with pytest.raises(MissingColumnError, match=r"no map coefficients fofc: .*DELFWT and PHDELWT"):
         phenix.xtal.map_coefficients("fofc")
-    with pytest.raises(FormatError, match="'2fofc' or 'fofc', not 'mfo'"):
+    assert ds.xtal.map_coefficients("2mFo-DFc") == ds.xtal.map_coefficients("2FOFC")
+    assert ds.xtal.map_coefficients("mFo-DFc") == ("DELFWT", "PHDELWT")
+    with pytest.raises(FormatError, match=r"'fofc' \(mFo-DFc\), not 'mfo'"):
         ds.xtal.map_coefficients("mfo")
 
 

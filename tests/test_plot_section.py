@@ -12,13 +12,11 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import xarray as xr
-from matplotlib.colors import to_rgb
 from matplotlib.contour import ContourSet
 
 import xrefl
 from tests.lazy import nothing_computed
 from xrefl.errors import CrystalError, FormatError, XreflError
-from xrefl.plot._axes import NEGATIVE, POSITIVE
 
 CELL = (8.0, 10.0, 12.0, 75.0, 95.0, 110.0)
 
@@ -138,42 +136,6 @@ def test_labels_of_right_angles_and_the_others(density):
     assert density.xtal.plot.section(z=0).get_ylabel() == "b / Å"
 
 
-def texts(ax):
-    return [text.get_text() for text in ax.get_legend().get_texts()]
-
-
-def test_default_levels(density):
-    largest = ((density.max() - density.mean()) / density.std()).item()
-    assert 5 < largest < 6
-    ax = density.xtal.plot.section(y=0.5)
-    assert texts(ax) == [f"{i} σ" for i in (5, 4, 3, 2, 1)]
-    assert {level for level, _ in contours(ax)} <= {1, 2, 3, 4, 5}
-    sharp = atom_at([0.5, 0.5, 0.5])
-    assert (sharp.max() - sharp.mean()) / sharp.std() > 16
-    assert texts(sharp.xtal.plot.section(z=0.5))[-3:] == ["4 σ", "2 σ", "1 σ"]
-    ax = (1000 * sharp).assign_attrs(sharp.attrs, units="e").xtal.plot.section(z=0.5, sigma=False)
-    assert texts(ax)[-2:] == ["400 e", "200 e"] and len(texts(ax)) == 5
-
-
-def test_signs_and_maps_in_the_same_axes(density):
-    ax = density.xtal.plot.section(y=0.5, levels=(2, 1, -1))
-    (lines,) = [one for one in ax.collections if isinstance(one, ContourSet)]
-    assert lines.levels.tolist() == [-1, 1, 2]
-    shades = [to_rgb(one) for one in lines.get_edgecolor()]
-    assert shades[0][0] > shades[0][2] and shades[1][0] < shades[1][2]
-    assert sum(shades[2]) < sum(to_rgb(POSITIVE)) < sum(shades[1])
-    assert sum(shades[0]) == pytest.approx(
-        sum(to_rgb(NEGATIVE)) + 0.5 * (3 - sum(to_rgb(NEGATIVE)))
-    )
-    styles = [style[1] is not None for style in lines.get_linestyle()]
-    assert styles == [True, False, False]
-    again = density.xtal.plot.section(y=0.5, levels=[3], color="k", ax=ax)
-    assert again is ax and texts(ax) == ["2 σ", "1 σ", "-1 σ", "3 σ"]
-    other = [one for one in ax.collections if isinstance(one, ContourSet)][1]
-    assert to_rgb(other.get_edgecolor()[0]) == (0, 0, 0)
-    assert len(plt.get_fignums()) == 1
-
-
 def test_a_part_of_the_cell(density):
     part = density.isel(x=slice(10, 40), z=slice(5, 20)).assign_attrs(grid=[90, 8, 30])
     ax = part.xtal.plot.section(y=0.5, levels=[1.0], sigma=False)
@@ -197,6 +159,34 @@ def test_a_part_of_the_cell(density):
     np.testing.assert_allclose(drawn, same, atol=1e-6)
     with pytest.raises(FormatError, match=r"one point along y: the only section is y=0\.5"):
         one.xtal.plot.section(x=0.5)
+
+
+def shown(ax, cut, cell):
+    """Return the ranges of what is shown."""
+    corners = to_fractions(ax.patches[0].get_xy()[:4], cut, 0.0, cell)
+    axes = [i for i in range(3) if "xyz"[i] != cut]
+    return np.array([corners.min(axis=0)[axes], corners.max(axis=0)[axes]]).T
+
+
+def test_by_default_all_that_the_map_has_is_shown(density):
+    cell = density.attrs["cell"]
+    model = xrefl.open_model(xrefl.tutorial.path("5wkd", kind="model"))
+    box = density.xtal.box_around(model, 2.0)
+    assert box.sizes["z"] == density.sizes["z"] and box.sizes["y"] > density.sizes["y"]
+    for cut, first, second in (("x", "y", "z"), ("y", "x", "z"), ("z", "x", "y")):
+        ranges = [[float(box[i][0]), float(box[i][-1])] for i in (first, second)]
+        if second == "z":  # whole periods, which go on to the next point
+            ranges[1][1] += 1 / 30
+        drawn = shown(box.xtal.plot.section(**{cut: 0.2}), cut, cell)
+        np.testing.assert_allclose(drawn, ranges, atol=1e-9)
+    whole = shown(density.xtal.plot.section(y=0), "y", cell)
+    np.testing.assert_allclose(whole, [[0, 1], [0, 1]], atol=1e-9)
+    moved = density.assign_coords(x=density.x - 0.5)
+    whole = shown(moved.xtal.plot.section(y=0), "y", cell)
+    np.testing.assert_allclose(whole, [[-0.5, 0.5], [0, 1]], atol=1e-9)
+    twice = density.isel(z=np.arange(61) % 30).assign_coords(z=np.arange(61) / 30)
+    whole = shown(twice.assign_attrs(density.attrs).xtal.plot.section(y=0), "y", cell)
+    np.testing.assert_allclose(whole, [[0, 1], [0, 2]], atol=1e-9)
 
 
 def test_values_that_are_missing_or_whole(density):
@@ -263,8 +253,13 @@ def test_bad_input(density, wkd):
     for wrong in ("abc", [[1, 2]], [np.nan], [1, None]):
         with pytest.raises(FormatError, match="levels are numbers"):
             section(y=0, levels=wrong)
-    with pytest.raises(FormatError, match="a map has the dimensions x, y and z"):
+    with pytest.raises(FormatError, match=r"'FWT' is a column of reflections, not a map: .*to_map"):
         wkd.FWT.xtal.plot.section(z=0)
+    with pytest.raises(FormatError, match="a map has the dimensions x, y and z"):
+        density.xtal.to_grid().xtal.plot.section(z=0)
+    for wrong in (0, -1.0, np.nan, np.inf, "2", None, [1, 2], density):
+        with pytest.raises(FormatError, match=r"sigma is True for σ of this map, .* not "):
+            section(y=0, sigma=wrong)
     with pytest.raises(FormatError, match="of real numbers, not of complex64"):
         density.astype(np.complex64).xtal.plot.section(z=0)
     with pytest.raises(CrystalError, match="cell"):

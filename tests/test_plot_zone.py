@@ -50,6 +50,7 @@ def reflections(spacegroup, cell, dmin=2.5, seed=0, **columns):
 def dots(ax, color=POSITIVE):
     """Return positions and areas of the dots of a colour."""
     drawn = [one for one in ax.collections if isinstance(one, PathCollection)]
+    drawn = [one for one in drawn if len(one.get_facecolor())]  # the others are open
     drawn = [one for one in drawn if to_rgb(one.get_facecolor()[0]) == to_rgb(color)]
     places = [np.asarray(one.get_offsets()) for one in drawn if len(one.get_offsets())]
     areas = [one.get_sizes() for one in drawn if len(one.get_offsets())]
@@ -129,8 +130,9 @@ def test_mates_fill_the_zone(spacegroup, cell, name):
     places, areas = ordered(places, areas)
     wanted, values = ordered(in_plane(hkl, name, cell), values)
     np.testing.assert_allclose(places, wanted, atol=1e-9)
-    np.testing.assert_allclose(areas / areas.max(), values / values.max())
     assert 2 < areas.max() ** 0.5 < 14.01
+    least = min(3 / areas.max(), 0.2)
+    np.testing.assert_allclose(areas / areas.max(), np.maximum(values / values.max(), least))
 
 
 @pytest.mark.parametrize("entry", ["5e5z", "5wkd"])
@@ -202,7 +204,8 @@ def test_friedel_mates_have_values_of_their_own(paired):
     places, areas = ordered(places, areas)
     wanted, values = ordered(wanted, values)
     np.testing.assert_allclose(places, wanted, atol=1e-9)
-    np.testing.assert_allclose(areas / areas.max(), values / values.max())
+    least = min(3 / areas.max(), 0.2)
+    np.testing.assert_allclose(areas / areas.max(), np.maximum(values / values.max(), least))
 
 
 def test_a_lone_mate_is_drawn_where_symmetry_has_it():
@@ -254,14 +257,86 @@ def test_columns():
     assert plt.get_fignums()[-1] == fig.number
 
 
-def test_single_and_zero_values():
-    ds = reflections("P 1", (12, 13, 14, 90, 90, 90))
-    one = ds.sel(hkl=[(0, 1, 0)])
+def circles(ax):
+    """Return positions of the open circles, and what the legend calls them."""
+    drawn = [one for one in ax.collections if isinstance(one, PathCollection)]
+    open_ones = [one for one in drawn if not len(one.get_facecolor())]
+    if not open_ones:
+        return np.empty((0, 2)), None
+    (found,) = open_ones
+    assert found.get_sizes() >= 4 and to_rgb(found.get_edgecolor()[0]) == to_rgb(POSITIVE)
+    return np.asarray(found.get_offsets()), found.get_label()
+
+
+def texts(ax):
+    return [text.get_text() for text in ax.get_legend().get_texts()]
+
+
+def test_a_single_reflection():
+    one = reflections("P 1", (12, 13, 14, 90, 90, 90)).sel(hkl=[(0, 1, 0)])
     ax = one.xtal.plot.zone("h1l")
     np.testing.assert_allclose(dots(ax)[0], [[0, 0]], atol=1e-12)
     ax.figure.canvas.draw()
-    places, areas = dots((ds.F * 0).xtal.plot.zone("hk0"))
-    assert len(places) and not areas.any()
+
+
+def test_weak_values_and_zero_are_seen():
+    cell = (12, 13, 14, 90, 90, 90)
+    ds = reflections("P 1", cell)
+    rows = (ds.l == 0).values
+    ds["F"] = ds.F.where((ds.h != 2) | (ds.l != 0), 0).where((ds.h != 1) | (ds.l != 0), 1e-3)
+    ax = ds.xtal.plot.zone("hk0")
+    places, areas = dots(ax)
+    zeros, label = circles(ax)
+    assert label == "0" and "0" in texts(ax) and len(places) + len(zeros) == 2 * rows.sum()
+    np.testing.assert_allclose(np.abs(zeros[:, 0]), 2 / 12)
+    assert areas.min() == pytest.approx(3) and areas.max() > 30
+    np.testing.assert_allclose(np.abs(places[areas < 3.001, 0]).min(), 1 / 12)
+    (most,) = (text for text in texts(ax) if text.startswith("up to "))
+    largest = ds.F.values[rows].max()
+    assert float(most[6:]) == pytest.approx(largest * 3 / areas.max(), rel=0.05)
+    strong = (ds.F + 1000).xtal.plot.zone("hk0")
+    assert not any(text.startswith("up to") for text in texts(strong))
+    ax = (-ds).xtal.plot.zone("hk0", "F")
+    assert len(dots(ax)[0]) == 0 and dots(ax, NEGATIVE)[1].min() == pytest.approx(3)
+    assert "negative" in texts(ax)
+    ax = (ds.F * 0).xtal.plot.zone("hk0")
+    assert texts(ax) == ["0"] and len(circles(ax)[0]) == 2 * rows.sum()
+
+
+def test_conditions():
+    ds = xrefl.tutorial.open("5e5z")
+    free = (ds.FREE == 0).rename("free set")
+    ax = free.xtal.plot.zone("h0l")
+    hkl, values = expected(ds.assign(FREE=ds.FREE.fillna(99)), "FREE", CONTAINS["h0l"])
+    wanted = in_plane(hkl, "h0l", ds.attrs["cell"])
+    places, areas = dots(ax)
+    np.testing.assert_allclose(*map(ordered, (places, wanted[values == 0])), atol=1e-9)
+    assert len(set(areas)) == 1
+    others, label = circles(ax)
+    np.testing.assert_allclose(*map(ordered, (others, wanted[values != 0])), atol=1e-9)
+    assert label == "false" and texts(ax)[:2] == ["true", "false"]
+    assert ax.get_legend().get_title().get_text() == "free set"
+    assert texts((free & ~free).xtal.plot.zone("h0l"))[0] == "false"
+    for data, column in ((ds, "FREE"), (ds.FREE, None)):
+        with pytest.raises(FormatError, match=r"'FREE' is a column of flags.*\['FREE'\] == 0\)"):
+            data.xtal.plot.zone("h0l", column)
+    lazy = ds.chunk(hkl=50)
+    with pytest.raises(FormatError, match="is a column of flags"):
+        lazy.xtal.plot.zone("h0l", "FREE")
+    count = ds.FREE.rename("count")  # other whole numbers have a size
+    assert len(dots(count.xtal.plot.zone("h0l"))[0]) == np.isin(values, range(1, 99)).sum()
+
+
+def test_where_the_legend_is():
+    ds = xrefl.tutorial.open("5e5z")
+    fig, axes = plt.subplots(1, 2)
+    for one in axes:
+        ds.xtal.plot.zone("hk0", ax=one)
+    fig.canvas.draw()
+    for one in axes:
+        inside, legend = one.get_window_extent(), one.get_legend().get_window_extent()
+        assert inside.containsx(legend.x0) and inside.containsx(legend.x1)
+    assert ds.xtal.plot.zone("hk0", legend=False).get_legend() is None
 
 
 @given(st.sampled_from(sorted(CELLS)), st.sampled_from(NAMES), st.floats(2.0, 9.0))
@@ -304,6 +379,11 @@ def test_bad_input(monkeypatch):
         both.xtal.plot.zone("hk0")
     with pytest.raises(TypeError, match="this is one column already"):
         ds.FP.xtal.plot.zone("hk0", "FWT")
+    rho = ds.xtal.to_map("FWT", "PHWT")
+    with pytest.raises(FormatError, match=r"this is a map; it has no Miller .*section\(z=0\)"):
+        rho.xtal.plot.zone("h0l")
+    with pytest.raises(FormatError, match=r"a reciprocal grid; grid.xtal.to_structure_factors\(\)"):
+        rho.xtal.to_grid().xtal.plot.zone("h0l")
     with pytest.raises(NotMergedError, match="merge"):
         xrefl.tutorial.open("4003024").xtal.plot.zone("hk0")
     assert not plt.get_fignums()

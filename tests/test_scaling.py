@@ -51,7 +51,7 @@ def column(values: Any, like: xr.DataArray, **attrs: Any) -> xr.DataArray:
 
 
 def full(b: np.ndarray) -> np.ndarray:
-    return tensor(np.asarray(b)[np.newaxis])[0]
+    return tensor(np.asarray(b))
 
 
 def case(

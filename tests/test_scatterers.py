@@ -53,6 +53,7 @@ def without(key: str) -> xr.Dataset:
             r"u_aniso must .* \(12, 6\)",
         ),
         (model().assign(u_aniso=model().u_aniso.where(model().u_aniso > 0, np.nan)), "all six"),
+        (edited("u_aniso", 5, np.inf), r"u_aniso of A5 is \[inf inf"),
         (without("cell"), "the unit cell is not known.*assign_crystal"),
         (without("spacegroup"), "the space group is not known.*assign_crystal"),
     ],
@@ -170,8 +171,11 @@ def test_anomalous_scattering_of_a_model():
         ({}, CrystalError, "the wavelength is not known"),
         ({"wavelength": -1.0}, CrystalError, "positive number of Å, not -1.0"),
         ({"wavelength": np.nan}, CrystalError, "positive number"),
+        ({"wavelength": "Cu"}, CrystalError, "positive number of Å, not 'Cu'"),
+        ({"wavelength": 12398}, CrystalError, "12398 Å; was an energy in eV meant"),
+        ({"wavelength": 200.0}, CrystalError, "0.0124 to 124 Å, not for 200 Å"),
         ({"source": "henke"}, CrystalError, "'tabulated', 'chantler', 'file'"),
-        ({"source": "file"}, MissingColumnError, "no atom_type and no dispersion_real"),
+        ({"source": "file"}, MissingColumnError, "no atom_type, dispersion_real"),
     ],
 )
 def test_anomalous_scattering_that_is_not_known(arguments, error, message):
@@ -223,8 +227,37 @@ def test_anomalous_scattering_of_a_real_file():
         ({"FE": 1.0}, "no element 'FE'.*did you mean 'Fe'"),
         ({"Fe": np.nan}, "the addend of Fe is nan"),
         ({"Fe": complex(0, np.inf)}, "the addend of Fe is"),
+        ({"Fe": "1"}, "the addend of Fe is '1'"),
+        ({"Fe": [1.0, 2.0]}, "the addend of Fe is"),
+        ("subtract_z", "numbers by element.*not 'subtract_z'"),
     ],
 )
 def test_addends_that_make_no_sense(given, message):
     with pytest.raises(CrystalError, match=message):
         model().xtal.structure_factors((1, 2, 3), addends=given)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"FE": xrefl.form_factor("Fe")}, "^there is no element 'FE'.*did you mean 'Fe'"),
+        ({"Fe": 26}, "^the form factor given for Fe is 26; make it with"),
+        ({"Fe": xrefl.form_factor("Fe", "electron")}, "^the form factor given for Fe is one for"),
+    ],
+)
+def test_form_factors_that_make_no_sense(given, message):
+    with pytest.raises(CrystalError, match=message):
+        model().xtal.structure_factors((1, 2, 3), form_factors=given)
+
+
+def test_elements_of_ones_own():
+    dummy = model().assign(element=("atom", ["Zz"] * 12))
+    own = {"Zz": xrefl.FormFactor(a=(3.0,), b=(9.0,))}
+    plain = dummy.xtal.structure_factors((0, 0, 0), form_factors=own).F.item()
+    more = dummy.xtal.structure_factors((0, 0, 0), form_factors=own, addends={"Zz": 1.5}).F.item()
+    assert more == pytest.approx(1.5 * plain, rel=1e-14)
+    # one that the model does not have is no mistake
+    model().xtal.structure_factors((1, 2, 3), form_factors={"Se": xrefl.form_factor("Se")})
+    unknown = dummy.assign(element=("atom", ["Zz", "Q"] * 6))
+    with pytest.raises(CrystalError, match=r"A1, A3, A5 and 3 more: there is .* 'Q'"):
+        unknown.xtal.structure_factors((1, 2, 3), form_factors=own)

@@ -30,7 +30,8 @@ def atoms_at_random(name: str, dmin: float = 1.6, seed: int = 0) -> xr.Dataset:
     """Return amplitudes of atoms at random places, by direct summation."""
     rng = np.random.default_rng(seed)
     group, cell = SpaceGroup(name), xrefl.UnitCell(*CELLS[name])
-    hkl = xrefl.miller_indices(cell, group, dmin)
+    # without what is just on the limit, so that shells of equal size are those of cctbx
+    hkl = xrefl.miller_indices(cell, group, dmin * (1 + 1e-6))
     stol2 = cell.inv_d2(hkl) / 4
     total = np.zeros(len(hkl), complex)
     for element, number in ATOMS.items():

@@ -7,17 +7,26 @@ within such a page, so a sixth of a column of 12 MB would still be of small ones
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-__all__ = ["empty", "empty_columns"]
+__all__ = ["empty", "empty_columns", "physical"]
 
 _ASKED_FOR = 2**22
 _PAGE = 2**21
 _LINE = 64
+
+
+def physical() -> int:
+    """Return how many bytes of memory the machine has; very many where the system does not tell."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):  # not on Windows
+        return 2**62
 
 
 def empty(count: int, dtype: DTypeLike) -> NDArray[Any]:

@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 import typer
+
+from xrefl.errors import XreflError
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 __all__ = [
     "check_suffix",
     "number",
     "numbers",
+    "remedy",
     "report",
     "require_apart",
+    "require_merged",
     "require_wavelength",
     "stream",
 ]
@@ -84,6 +93,32 @@ def require_wavelength(wavelength: float | None) -> None:
         raise typer.BadParameter(
             f"a wavelength of {wavelength:g} Å is shorter than {_SHORTEST} Å; give it in Å"
         )
+
+
+@contextmanager
+def remedy(source: Path, instead: str, *kinds: type[XreflError]) -> Iterator[None]:
+    """Have errors of some kinds name a file, and end in what to do on the command line.
+
+    Messages say what is wrong, and after a semicolon or in another sentence what helps in Python.
+    """
+    try:
+        yield
+    except kinds as error:
+        what = re.split(r"[;.] ", str(error), maxsplit=1)[0]
+        raise type(error)(f"{source}: {what}; {instead}") from None
+
+
+def require_merged(source: Path, ds: xr.Dataset) -> None:
+    """Raise NotMergedError if these are observations."""
+    from xrefl.errors import NotMergedError
+    from xrefl.hkl.crystal import is_merged, merged_index
+
+    if not is_merged(ds):
+        raise NotMergedError(
+            f"{source} has {ds.sizes['obs']:,} unmerged observations, and merged reflections are "
+            "needed; merge them first, as with the program aimless of CCP4"
+        )
+    merged_index(ds)
 
 
 def stream(target: Path) -> Path | IO[bytes]:

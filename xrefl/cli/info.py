@@ -1,4 +1,4 @@
-"""``xrefl info``: what is in a file."""
+"""``xrefl info``: what is in a file of reflections, or in a map."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from xrefl.cli._files import number
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,7 +22,8 @@ _STATED = {"title": "title", "entry_id": "entry", "block": "block"}
 
 def info(
     file: Annotated[
-        Path | None, typer.Argument(help="An MTZ, CIF or SHELX hkl file; also gzipped.")
+        Path | None,
+        typer.Argument(help="An MTZ, CIF or SHELX hkl file, or a CCP4 map; also gzipped."),
     ] = None,
     example: Annotated[
         str | None, typer.Option(help="Show an example or PDB entry instead, such as 5e5z.")
@@ -29,18 +32,24 @@ def info(
         str | None, typer.Option(help="The data block of a CIF file; by default the first.")
     ] = None,
 ) -> None:
-    """Show the crystal, the data sets and the columns of a reflection file.
+    """Show the crystal, the data sets and the columns of a reflection file, or what a map is.
 
     Example: xrefl info data.mtz
     """
     from xrefl import tutorial
+    from xrefl.io.guess import looks_like_map
     from xrefl.io.reflections import open_reflections
+    from xrefl.io.source import as_source
 
     if (file is None) == (example is None):
         raise typer.BadParameter("give either a FILE or --example NAME")
     path = file if example is None else tutorial.path(example)
     assert path is not None
     large = path.is_file() and path.stat().st_size > _LARGE  # small ones need not wait for dask
+    if looks_like_map(as_source(path).read(0, 2**8)):
+        if block is not None:
+            raise typer.BadParameter(f"--block: {path} is a map, which has no data blocks")
+        return _show_map(path, chunks={} if large else None)
     options = {} if block is None else {"block": block}
     _show(path, open_reflections(path, chunks={} if large else None, **options))
 
@@ -62,6 +71,45 @@ def _show(path: Path, ds: xr.Dataset) -> None:
     console.print(_column_table(summary))
     if (texts := _text_table(summary)) is not None:
         console.print(texts)
+
+
+def _show_map(path: Path, chunks: dict[str, int] | None) -> None:
+    from rich.console import Console
+
+    from xrefl.fourier.coverage import placement
+    from xrefl.fourier.statistics import statistics
+    from xrefl.io.ccp4.open import open_ccp4
+
+    rho = open_ccp4(path, chunks=chunks)
+    place = placement(rho)
+    facts = [
+        ("space group", _spacegroup(rho)),
+        ("unit cell", _cell(rho)),
+        ("points", _by(place.size)),
+    ]
+    if place.size != place.grid or any(place.start):
+        first = ", ".join(map(str, place.start))
+        facts.append(("part of", f"a cell of {_by(place.grid)} points, from ({first}) on"))
+    if "cell" in rho.attrs:
+        steps = (edge / n for edge, n in zip(rho.attrs["cell"], place.grid, strict=False))
+        facts.append(("steps", " x ".join(f"{step:.3f}" for step in steps) + " Å"))
+    if "origin" in rho.attrs:
+        facts.append(("origin", "  ".join(f"{one:g}" for one in rho.attrs["origin"]) + "  (Å)"))
+    found = {name: float(value) for name, value in statistics(rho).compute().items()}
+    names = {"min": "minimum", "max": "maximum", "mean": "average", "rms": "sigma"}
+    values = (f"{name} {number(found[key], found['sigma'])}" for name, key in names.items())
+    facts.append(("values", ", ".join(values)))
+    if missing := rho.size - int(found["points"]):
+        facts.append(("missing", f"{missing:,} points"))
+    facts += [("label", line) for line in rho.attrs.get("labels", ())]
+    console = Console(highlight=False, markup=False, soft_wrap=True)
+    console.print(str(path), style="bold")
+    for name, value in facts:
+        console.print(f"  {name:<13} {value}")
+
+
+def _by(size: tuple[int, ...]) -> str:
+    return " x ".join(map(str, size))
 
 
 def _facts(ds: xr.Dataset) -> list[tuple[str, str]]:
@@ -96,7 +144,7 @@ def _facts(ds: xr.Dataset) -> list[tuple[str, str]]:
     return facts
 
 
-def _spacegroup(ds: xr.Dataset) -> str:
+def _spacegroup(ds: xr.Dataset | xr.DataArray) -> str:
     from xrefl.crystal.spacegroup import SpaceGroup
 
     if "spacegroup" not in ds.attrs:
@@ -105,10 +153,10 @@ def _spacegroup(ds: xr.Dataset) -> str:
     return f"{group.name} (number {group.number})"
 
 
-def _cell(ds: xr.Dataset) -> str:
+def _cell(ds: xr.Dataset | xr.DataArray) -> str:
     if "cell" not in ds.attrs:
         return "not stated"
-    return "  ".join(f"{number:g}" for number in ds.attrs["cell"]) + "  (Å, degrees)"
+    return "  ".join(f"{one:g}" for one in ds.attrs["cell"]) + "  (Å, degrees)"
 
 
 def _possible(ds: xr.Dataset, high: float) -> str:

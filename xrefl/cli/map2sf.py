@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from xrefl.cli._files import check_suffix, numbers, report, require_apart, stream
+from xrefl.cli._files import (
+    check_suffix,
+    numbers,
+    remedy,
+    report,
+    require_apart,
+    require_merged,
+    stream,
+)
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -16,6 +24,11 @@ __all__ = ["map2sf"]
 
 # What values may depart from the symmetry, in standard deviations.
 _TOLERANCE = 0.01
+# Pairs of tags for amplitudes and phases.
+_TAGS = (
+    "pdbx_FWT and pdbx_PHWT, pdbx_DELFWT and pdbx_DELPHWT, F_calc and phase_calc, "
+    "pdbx_F_calc_with_solvent and pdbx_phase_calc_with_solvent"
+)
 # A reflection just on the limit has no room.
 _BEYOND = 1 + 1e-6
 
@@ -90,6 +103,7 @@ def map2sf(
         raise typer.BadParameter(f"amplitudes and phases cannot both be called {f!r}")
     edges = None if cell is None else numbers(cell, 6, "--cell")
 
+    from xrefl.errors import CrystalMismatchError
     from xrefl.fourier.complete import complete_cell
     from xrefl.fourier.structure_factors import to_structure_factors
     from xrefl.hkl.adding import add
@@ -107,14 +121,21 @@ def map2sf(
     ds = to_structure_factors(
         rho, dmin=limit, with_000=with_000, with_absent=with_absent, unblur=unblur
     ).rename(F=f, PHI=phi)
+    _require_some(source, ds, limit)
     if base is not None and there is not None:
-        ds = add(there, ds)
+        instead = (
+            f"those of the map are the second ones. Take a --base of the crystal of {source}; "
+            "--spacegroup gives the group of the map"
+        )
+        with remedy(base, instead, CrystalMismatchError):
+            ds = add(there, ds)
         if dmin is None:
             _warn_of_missing(base, ds, f)
     elif dmin is not None:
         _warn_of_corners(dmin, rho)
-    ds = _described(source, ds, f, phi)
+    ds = _described(source, ds, f, phi, titled=base is None)
     if suffix == ".cif":
+        _warn_of_tags(f, phi)
         for label in (f, phi):
             ds[label].attrs["cif_tag"] = f"_refln.{label}"
         to_refln_cif(ds, stream(target))
@@ -129,7 +150,6 @@ def map2sf(
 def _base(path: Path, suffix: str, labels: tuple[str, str]) -> xr.Dataset:
     """Return the reflections of a file of the format that is to be written."""
     from xrefl.errors import FormatError, XreflError
-    from xrefl.hkl.crystal import merged_index
     from xrefl.io.mtz.open import open_mtz
     from xrefl.io.mtz.records import MAGIC
     from xrefl.io.refln_cif.open import open_refln_cif
@@ -147,7 +167,7 @@ def _base(path: Path, suffix: str, labels: tuple[str, str]) -> xr.Dataset:
             "ends in .cif, or convert it with xrefl cif2mtz first"
         )
     ds = open_mtz(path) if is_mtz else open_refln_cif(path)
-    merged_index(ds)
+    require_merged(path, ds)
     if taken := [label for label in labels if label in ds.variables]:
         raise XreflError(
             f"{path} has {' and '.join(taken)} already; give the new columns other names with --f "
@@ -161,6 +181,7 @@ def _with_crystal(
 ) -> xr.DataArray:
     """Return the map with the crystal of the options, where the header has none."""
     from xrefl.crystal.cell import UnitCell
+    from xrefl.crystal.compatible import contradiction
     from xrefl.crystal.spacegroup import SpaceGroup
     from xrefl.errors import CrystalError
 
@@ -172,7 +193,12 @@ def _with_crystal(
     if cell is not None:
         rho = rho.assign_attrs(cell=list(UnitCell(*cell).parameters))
     if spacegroup is not None:
-        rho = rho.assign_attrs(spacegroup=SpaceGroup(spacegroup).name)
+        group = SpaceGroup(spacegroup)
+        rho = rho.assign_attrs(spacegroup=group.name)
+        if (found := contradiction(UnitCell(*rho.attrs["cell"]), group)) is not None:
+            raise CrystalError(
+                f"{source}: the cell of the map does not have the symmetry of --spacegroup: {found}"
+            )
     return rho
 
 
@@ -185,7 +211,36 @@ def _require_values(source: Path, rho: xr.DataArray) -> None:
         count = int((~np.isfinite(rho.values)).sum())
         raise FormatError(
             f"{source}: {count:,} of {rho.size:,} points have no finite value; a Fourier transform "
-            "needs all. Fill them, as with rho.fillna(0), and write the map again"
+            "needs all. Fill them where the map comes from, or in Python with "
+            "rho.where(np.isfinite(rho), 0), and write it again"
+        )
+
+
+def _require_some(source: Path, ds: xr.Dataset, dmin: float | None) -> None:
+    from xrefl.errors import MillerIndexError
+
+    if not ds.sizes["hkl"]:
+        raise MillerIndexError(
+            f"{source}: no reflection of the unit cell has d >= {dmin:g} Å; lower --dmin"
+        )
+
+
+def _warn_of_tags(f: str, phi: str) -> None:
+    """Warn if the dictionary does not say what the columns of a CIF file are."""
+    import warnings
+
+    from xrefl.errors import FormatWarning
+    from xrefl.io.refln_cif.tags import tag_info
+
+    found = ((label, kind, tag_info(label)) for label, kind in ((f, "F"), (phi, "P")))
+    others = [label for label, kind, info in found if info is None or info.mtz_type != kind]
+    if others:
+        warnings.warn(
+            f"{' and '.join(f'_refln.{label}' for label in others)}: the PDBx/mmCIF dictionary has "
+            "no such tag for amplitudes or phases, so other programs will not know what it is. "
+            f"Tags that it has are {_TAGS}",
+            FormatWarning,
+            stacklevel=2,
         )
 
 
@@ -196,7 +251,7 @@ def _check_symmetry(source: Path, rho: xr.DataArray) -> None:
     from xrefl.errors import CrystalWarning
     from xrefl.fourier.values import symmetrize
 
-    off = float(abs(symmetrize(rho, how="mean") - rho).max())
+    off = float(abs(symmetrize(rho) - rho).max())
     sigma = float(rho.std())
     if off > _TOLERANCE * sigma:
         warnings.warn(
@@ -246,12 +301,13 @@ def _warn_of_missing(base: Path, ds: xr.Dataset, f: str) -> None:
         )
 
 
-def _described(source: Path, ds: xr.Dataset, f: str, phi: str) -> xr.Dataset:
+def _described(source: Path, ds: xr.Dataset, f: str, phi: str, *, titled: bool) -> xr.Dataset:
     from xrefl.hkl.rebuild import with_history
 
     line = f"From xrefl map2sf: {f} and {phi} of the map {source.name}"
-    title = ds.attrs.get("title") or f"Structure factors of the map {source.name}"
-    return with_history(ds.assign_attrs(title=title), line)
+    if titled:
+        ds = ds.assign_attrs(title=f"Structure factors of the map {source.name}")
+    return with_history(ds, line)
 
 
 def _points(rho: xr.DataArray) -> str:

@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from xrefl.cli._files import check_suffix, number, numbers, report, require_apart, stream
+from xrefl.cli._files import (
+    check_suffix,
+    number,
+    numbers,
+    remedy,
+    report,
+    require_apart,
+    require_merged,
+    stream,
+)
 
 if TYPE_CHECKING:
     import numpy as np
@@ -41,7 +50,10 @@ def sf2map(
     ] = None,
     weight: Annotated[
         str | None,
-        typer.Option(metavar="LABEL", help="Column to multiply the amplitudes by, such as FOM."),
+        typer.Option(
+            metavar="LABEL",
+            help="Column to multiply the amplitudes of --f by, such as FOM.",
+        ),
     ] = None,
     block: Annotated[
         str | None, typer.Option(help="Data block of a CIF file; by default the first with data.")
@@ -78,6 +90,11 @@ def sf2map(
         raise typer.BadParameter("--f and --phi go together: give both or neither")
     if f is not None and difference:
         raise typer.BadParameter("--difference takes columns by name; leave it or --f out")
+    if weight is not None and f is None:
+        raise typer.BadParameter(
+            "--weight goes with --f and --phi: coefficients that are found by name are weighted "
+            "already"
+        )
     if grid is not None and sample is not None:
         raise typer.BadParameter("give either --grid or --sample")
     check_suffix(target, (".ccp4", ".map", ".mrc"), "a map")
@@ -86,7 +103,7 @@ def sf2map(
     if sample is not None and not 0 < sample < float("inf"):
         raise typer.BadParameter(f"--sample takes a positive number, not {sample:g}")
 
-    from xrefl.fourier.maps import to_map
+    from xrefl.errors import FormatError
     from xrefl.fourier.values import normalize as normalized
     from xrefl.hkl.select import sel_resolution
     from xrefl.io.ccp4.write import to_ccp4
@@ -94,13 +111,14 @@ def sf2map(
 
     options = {} if block is None else {"block": block}
     ds = open_reflections(source, **options)
+    require_merged(source, ds)
+    _require_crystal(source, ds)
     labels = _coefficients(source, ds, difference) if f is None or phi is None else (f, phi)
     if dmin is not None or dmax is not None:
         ds = sel_resolution(ds, dmin=dmin, dmax=dmax)
     ds = _columns(source, ds, labels, weight)
-    rho = to_map(
-        ds, *labels, sample_rate=None if size else sample or _SAMPLE, exact_size=size
-    ).load()
+    with remedy(source, "name columns of amplitudes and phases with --f and --phi", FormatError):
+        rho = _map(source, ds, labels, sample or _SAMPLE, size)
     if normalize:
         rho = normalized(rho)
     columns = f"{labels[0]} and {labels[1]}" + (f", weighted by {weight}" if weight else "")
@@ -115,13 +133,47 @@ def _size(text: str) -> list[int]:
     return [int(value) for value in values]
 
 
+def _require_crystal(source: Path, ds: xr.Dataset) -> None:
+    from xrefl.errors import CrystalError
+
+    for key, what in (("cell", "unit cell"), ("spacegroup", "space group")):
+        if key not in ds.attrs:
+            raise CrystalError(
+                f"{source} does not state the {what}, which a map needs; add it to the file"
+            )
+
+
+def _map(
+    source: Path, ds: xr.Dataset, labels: tuple[str, str], sample: float, size: list[int] | None
+) -> xr.DataArray:
+    """Return the map; errors of its size end in what to do about the options."""
+    from xrefl.errors import CrystalError, MillerIndexError
+    from xrefl.fourier.maps import to_map
+    from xrefl.fourier.size import as_size, fits_into, grid_size, require_memory, require_suitable
+    from xrefl.hkl.crystal import space_group
+
+    if size is None:
+        with remedy(source, "take a smaller --sample", CrystalError):
+            points = grid_size(ds, sample_rate=sample)
+            require_memory(points, 8)
+        return to_map(ds, *labels, exact_size=points)
+    points = as_size(size)
+    with remedy(source, "take fewer in --grid", CrystalError):
+        fitting = ",".join(map(str, grid_size(ds, min_size=size)))
+        require_memory(points, 8)
+    instead = f"--grid {fitting} would do, and without --grid a size that does is found"
+    with remedy(source, instead, CrystalError):
+        require_suitable(space_group(ds), points)
+    with remedy(source, instead, *(() if fits_into(ds, points) else (MillerIndexError,))):
+        rho = to_map(ds, *labels, exact_size=points)
+    return rho
+
+
 def _coefficients(source: Path, ds: xr.Dataset, difference: bool) -> tuple[str, str]:
     """Return the labels of map coefficients by the names that programs give them."""
     from xrefl.errors import MissingColumnError
     from xrefl.fourier.coefficients import map_coefficients
-    from xrefl.hkl.crystal import merged_index
 
-    merged_index(ds)
     try:
         return map_coefficients(ds, "fofc" if difference else "2fofc")
     except MissingColumnError as error:

@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 
     Array = NDArray[np.float64]
 
-__all__ = ["UnitCell"]
+__all__ = ["MARGIN", "UnitCell"]
+
+# Of 1/d², so that a reflection just on a limit of resolution is within it, however it is rounded.
+MARGIN = 1e-9
 
 # Square of V / abc below which three axes are coplanar to within rounding errors.
 _FLAT = 1e-12
@@ -324,7 +327,7 @@ class UnitCell:
         if max(self.a, self.b, self.c) / dmin >= 2**31:
             raise CrystalError(f"Miller indices to {dmin!r} Å do not fit into 32 bits: raise dmin")
         # 49.9 Å / 0.1 Å is 498.99999999999994 in floating point
-        h, k, l = (int(length / dmin * (1 + 1e-12)) for length in (self.a, self.b, self.c))
+        h, k, l = (int(length / dmin * (1 + MARGIN / 2)) for length in (self.a, self.b, self.c))
         return h, k, l
 
     def is_close(self, other: UnitCell, rtol: float = 0.01) -> bool:

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from xrefl import _memory
 from xrefl._parallel import over_rows
 from xrefl.crystal.asu import conditions
-from xrefl.crystal.cell import UnitCell
+from xrefl.crystal.cell import MARGIN, UnitCell
 from xrefl.crystal.reflections import absence_conditions
 from xrefl.crystal.spacegroup import SpaceGroup
 from xrefl.errors import CrystalError
@@ -17,9 +18,10 @@ from xrefl.errors import CrystalError
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["count_reflections", "miller_indices"]
+__all__ = ["count_reflections", "miller_indices", "require_room"]
 
 _MOST = 2_000_000_000
+_BYTES = 12  # of the indices of a reflection
 # A crystal with fewer reflections than this in the whole sphere is not worth threads.
 _MIN_SPHERE = 2_000_000
 # No condition at all; read-only like those of a space group, so of one type with them.
@@ -43,8 +45,8 @@ def miller_indices(
     spacegroup : SpaceGroup or str or int
         Anything that `SpaceGroup` accepts.
     dmin : float
-        High-resolution limit, Å: reflections with 1/d^2 <= 1/dmin^2. No margin is added: to be
-        sure of a reflection that lies on the limit, lower it by a little, 1e-6 say.
+        High-resolution limit, Å: reflections with 1/d^2 <= 1/dmin^2. Limits have a margin of 1e-9
+        of 1/d^2, so that all reflections on the limit are within, however 1/d^2 is rounded.
     dmax : float, optional
         Low-resolution limit, Å: reflections with 1/d^2 > 1/dmax^2, so that adjoining shells
         share no reflection. By default there is no limit.
@@ -61,7 +63,7 @@ def miller_indices(
     ------
     CrystalError
         If the cell or the space group make no sense, if not 0 < dmin < dmax, or if there would
-        be more than two thousand million reflections.
+        be more than two thousand million reflections, or more than half of the memory holds.
 
     Examples
     --------
@@ -75,6 +77,7 @@ def miller_indices(
     crystal = _Sphere(cell, spacegroup, dmin, dmax, unique)
     counts = crystal.counts()
     ends = np.cumsum(counts)
+    require_room(int(ends[-1]), _BYTES, dmin)
     out = np.empty((3, int(ends[-1])), dtype=np.int32)
     crystal.visit(ends - counts, out)
     return out.T
@@ -111,6 +114,22 @@ def count_reflections(
     return int(_Sphere(cell, spacegroup, dmin, dmax, unique).counts().sum())
 
 
+def require_room(count: int, bytes_each: int, dmin: float) -> None:
+    """Refuse more reflections than half of the memory of the machine holds.
+
+    Raises
+    ------
+    CrystalError
+        They need more.
+    """
+    needed, known = count * bytes_each, _memory.physical()
+    if needed > known / 2:
+        raise CrystalError(
+            f"{count} reflections to {dmin!r} Å need {needed / 2**30:.3g} GiB, more than half of "
+            f"the {known / 2**30:.3g} GiB of memory: raise dmin"
+        )
+
+
 class _Sphere:
     """The arguments of the generating kernel, checked and put into its terms."""
 
@@ -145,8 +164,8 @@ class _Sphere:
         self._args: tuple[Any, ...] = (
             (h_max, k_max, l_max),
             cell.reciprocal_constants,
-            0.0 if dmax is None else 1.0 / (dmax * dmax),
-            1.0 / (dmin * dmin),
+            0.0 if dmax is None else (1 + MARGIN) / (dmax * dmax),
+            (1 + MARGIN) / (dmin * dmin),
             conditions(group) if unique else _EVERYWHERE,
             *absence_conditions(group.rotations, group.translations),
         )

@@ -15,21 +15,21 @@ PLACES = ((0, 0), (1, 1), (2, 2), (0, 1), (0, 2), (1, 2))
 
 
 def tensor(u: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return matrices (n, 3, 3) of tensors given by their six components.
+    """Return matrices (..., 3, 3) of tensors given by their six components, (..., 6).
 
     Examples
     --------
-    >>> tensor(np.array([[1.0, 2, 3, 4, 5, 6]]))[0]
+    >>> tensor(np.array([1.0, 2, 3, 4, 5, 6]))
     array([[1., 4., 5.],
            [4., 2., 6.],
            [5., 6., 3.]])
     """
-    full = np.empty((len(u), 3, 3))
+    full = np.empty((*u.shape[:-1], 3, 3))
     for k, (i, j) in enumerate(PLACES):
-        full[:, i, j] = full[:, j, i] = u[:, k]
+        full[..., i, j] = full[..., j, i] = u[..., k]
     return full
 
 
 def components(full: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the six components (n, 6) of symmetric matrices, the inverse of `tensor`."""
-    return np.stack([full[:, i, j] for i, j in PLACES], axis=1)
+    """Return the six components (..., 6) of symmetric matrices, the inverse of `tensor`."""
+    return np.stack([full[..., i, j] for i, j in PLACES], axis=-1)

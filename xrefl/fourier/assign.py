@@ -38,6 +38,11 @@ def assign_crystal(
     CrystalError
         There is no such cell or space group.
 
+    Warns
+    -----
+    CrystalWarning
+        The cell does not have the symmetry of the group, to 1 % and 1 degree.
+
     See Also
     --------
     xrefl.hkl.crystal.assign_crystal : of a Dataset.
@@ -59,4 +64,6 @@ def assign_crystal(
         attrs["spacegroup"] = SpaceGroup(spacegroup).name
     result = obj.copy(deep=False)
     result.attrs = attrs
+    if "cell" in attrs and "spacegroup" in attrs:
+        crystal.warn_of_contradiction(*crystal.crystal(result))
     return result

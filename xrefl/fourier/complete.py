@@ -14,7 +14,7 @@ from xrefl.crystal.op import DEN
 from xrefl.crystal.spacegroup import SpaceGroup
 from xrefl.errors import CrystalError
 from xrefl.fourier._lazy import whole
-from xrefl.fourier.coverage import AXES, Placement, covers_cell, placement
+from xrefl.fourier.coverage import AXES, Placement, covers_cell, placement, with_coordinates
 from xrefl.fourier.size import axis_factors, related_axes
 from xrefl.hkl.crystal import space_group
 
@@ -64,7 +64,7 @@ def complete_cell(density: xr.DataArray) -> xr.DataArray:
     """
     place = placement(density)
     if covers_cell(density):
-        return density
+        return with_coordinates(density)
     group = space_group(density)
     operations = _on_grid(group, place.grid)
     density = density.transpose(*AXES)

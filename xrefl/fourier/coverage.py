@@ -10,7 +10,7 @@ import xarray as xr
 from xrefl.errors import FormatError
 from xrefl.hkl.crystal import unit_cell
 
-__all__ = ["Placement", "covers_cell", "known_grid", "origin", "placement"]
+__all__ = ["Placement", "covers_cell", "known_grid", "origin", "placement", "with_coordinates"]
 
 AXES = ("x", "y", "z")
 # What coordinates may be off, in steps of the grid.
@@ -63,6 +63,26 @@ def placement(density: xr.DataArray) -> Placement:
         starts.append(start)
         grids.append(grid)
     return Placement(tuple(starts), tuple(density.sizes[axis] for axis in AXES), tuple(grids))
+
+
+def with_coordinates(density: xr.DataArray) -> xr.DataArray:
+    """Return a map with coordinates along all axes: where there are none, i/n from 0 on.
+
+    As in `placement`, n is that of ``attrs["grid"]``, or else the number of points.
+
+    Examples
+    --------
+    >>> import numpy as np, xarray as xr
+    >>> with_coordinates(xr.DataArray(np.zeros((4, 1, 2)), dims=("x", "y", "z"))).x.values
+    array([0.  , 0.25, 0.5 , 0.75])
+    """
+    known = known_grid(density) or tuple(density.sizes[axis] for axis in AXES)
+    missing = {
+        axis: np.arange(density.sizes[axis]) / n
+        for axis, n in zip(AXES, known, strict=True)
+        if axis not in density.coords
+    }
+    return density.assign_coords(missing) if missing else density
 
 
 def known_grid(obj: xr.DataArray) -> tuple[int, ...] | None:

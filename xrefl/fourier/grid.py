@@ -17,7 +17,7 @@ from xrefl.crystal.spacegroup import SpaceGroup
 from xrefl.errors import FormatError, MillerIndexError
 from xrefl.fourier._chunked import Chunks, by_blocks, chunk_sizes
 from xrefl.fourier.layout import new_grid
-from xrefl.fourier.size import Size, as_size, fits_into, grid_size
+from xrefl.fourier.size import Size, as_size, fits_into, grid_size, require_memory
 from xrefl.fourier.transform import zeros
 from xrefl.hkl.crystal import crystal, merged_index, space_group
 from xrefl.hkl.expand import distinct_operations
@@ -90,10 +90,12 @@ def to_grid(
     MissingColumnError
         There is no such column.
     FormatError
-        Mates do not have one value in such a column, or the size is given twice, or is odd along
+        Mates do not have one value in such a column, ``f`` of ``phi`` is not of amplitudes by its
+        MTZ type, or the size is given twice, or is odd along
         l with ``half_l``.
     CrystalError
-        The size is not three positive numbers, or the crystal is not known.
+        The size is not three positive numbers, the grid is larger than the memory of the computer,
+        or the crystal is not known.
     NotMergedError
         These are observations.
 
@@ -106,7 +108,13 @@ def to_grid(
     ((54, 6, 18), (...j))
     """
     place = placement(
-        ds, size=size, min_size=min_size, sample_rate=sample_rate, half_l=half_l, clip=clip
+        ds,
+        size=size,
+        min_size=min_size,
+        sample_rate=sample_rate,
+        half_l=half_l,
+        clip=clip,
+        may_clip=True,
     )
     values = _values(ds, f, phi)
     data = _grid(values, place, chunks)
@@ -116,6 +124,7 @@ def to_grid(
 
 def _grid(values: xr.DataArray, place: Placement, chunks: Chunks) -> Any:
     if chunks is None and values.chunks is None:
+        require_memory(place.shape, values.dtype.itemsize)
         return filled(values.values, place)
     sizes = chunk_sizes(chunks, "hkl", place.shape, values.dtype, "h")
     return by_blocks(_block, values.data, place, sizes=sizes, dtype=values.dtype)
@@ -164,8 +173,9 @@ def placement(
     sample_rate: float | None = None,
     half_l: bool,
     clip: bool,
+    may_clip: bool = False,
 ) -> Placement:
-    """Find out where reflections go on a grid; see `to_grid`."""
+    """Find out where reflections go on a grid; see `to_grid`, which alone may ``clip`` them."""
     index = merged_index(ds)
     cell, group = crystal(ds)
     require_no_equivalents(index, group)
@@ -176,7 +186,7 @@ def placement(
         if min_size is not None or sample_rate is not None:
             raise FormatError("give either the size, or min_size and sample_rate")
         if not clip and not fits_into(ds, points):
-            raise _no_room(ds, points)
+            raise _no_room(ds, points, may_clip=may_clip)
     if half_l and points[2] % 2:
         raise FormatError(
             f"half_l needs an even number of points along l, not {points[2]}: an odd one could "
@@ -258,7 +268,7 @@ def _values(ds: xr.Dataset, f: str, phi: str | None) -> xr.DataArray:
     return values.astype(np.float32)
 
 
-def _no_room(ds: xr.Dataset, size: Size) -> MillerIndexError:
+def _no_room(ds: xr.Dataset, size: Size, *, may_clip: bool) -> MillerIndexError:
     h, k, l = (ds[name].values.astype(np.int64) for name in "hkl")
     rotations = space_group(ds).primitive_rotations
     beyond = np.zeros(h.size, np.bool_)
@@ -267,8 +277,9 @@ def _no_room(ds: xr.Dataset, size: Size) -> MillerIndexError:
             a, b, c = rotation[:, axis].tolist()
             beyond |= 2 * np.abs(a * h + b * k + c * l) >= n
     first = int(np.flatnonzero(beyond)[0])
+    leave = "clip=True" if may_clip else ".xtal.sel_resolution(dmin=...)"
     return MillerIndexError(
         f"a grid of {size} has no room for {np.count_nonzero(beyond)} of {h.size} reflections and "
         f"their symmetry mates, the first of them ({h[first]}, {k[first]}, {l[first]}); use the "
-        f"size {grid_size(ds)}, or leave them out with clip=True of .xtal.to_grid"
+        f"size {grid_size(ds)}, or leave them out with {leave}"
     )

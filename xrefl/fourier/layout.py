@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from xrefl.crystal.cell import UnitCell
 from xrefl.crystal.spacegroup import SpaceGroup
 from xrefl.errors import FormatError
-from xrefl.fourier.coverage import covers_cell, known_grid, placement
+from xrefl.fourier.coverage import covers_cell, known_grid, placement, with_coordinates
 from xrefl.hkl.crystal import Crystal, crystal
 
 __all__ = ["Grid", "as_grid", "as_map", "is_grid", "is_map", "new_grid", "new_map"]
@@ -120,7 +120,7 @@ def as_grid(obj: xr.DataArray) -> Grid:
 
 
 def as_map(obj: xr.DataArray) -> Grid:
-    """Return what a map has to say.
+    """Return what a map has to say; along axes without coordinates, these are i/n.
 
     Raises
     ------
@@ -136,7 +136,7 @@ def as_map(obj: xr.DataArray) -> Grid:
         )
     if obj.dtype.kind not in "fiub":
         raise FormatError(f"a map is of real numbers, not of {obj.dtype}")
-    array = obj.transpose(*_MAP)
+    array = with_coordinates(obj.transpose(*_MAP))
     nu, nv, nw = array.shape
     expected = tuple(np.arange(n) / n for n in (nu, nv, nw))
     remedy = "use the whole map, or complete it by symmetry with .xtal.complete_cell()"
@@ -151,10 +151,14 @@ def as_map(obj: xr.DataArray) -> Grid:
 
 def _require_whole(array: xr.DataArray, expected: tuple[Any, ...], order: str, remedy: str) -> None:
     for name, values in zip(array.dims, expected, strict=True):
+        if name not in array.coords:
+            raise FormatError(
+                f"the coordinate {name!r} is missing, which tells the Miller indices of a grid; "
+                "use the grid as xrefl has made it"
+            )
         known = array[name]
         if (
-            name not in array.coords
-            or not known.size
+            not known.size
             or known.dtype.kind not in "fiu"
             or not np.allclose(known, values, rtol=0, atol=1e-6)
         ):

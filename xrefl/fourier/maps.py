@@ -22,9 +22,10 @@ from xrefl.fourier._chunked import (
     slabs_of_box,
 )
 from xrefl.fourier._lazy import whole
+from xrefl.fourier.finite import require_finite
 from xrefl.fourier.grid import Placement, filled, one_column, placement
 from xrefl.fourier.layout import Grid, as_grid, as_map, new_grid, new_map
-from xrefl.fourier.size import Size, as_size, largest_indices, require_suitable
+from xrefl.fourier.size import Size, as_size, largest_indices, require_memory, require_suitable
 from xrefl.fourier.transform import analysis, planes_worth_threads, synthesis
 from xrefl.hkl.crystal import merged_index, space_group
 
@@ -74,10 +75,10 @@ def to_map(
     MillerIndexError
         A reflection has no room in ``exact_size``, or is equivalent to another.
     CrystalError
-        Symmetry does not map the points of ``exact_size`` on each other, or a size or the crystal
-        makes no sense.
+        Symmetry does not map the points of ``exact_size`` on each other, a size or the crystal
+        makes no sense, or the map is larger than the memory of the computer.
     FormatError
-        There are no phases.
+        There are no phases, or ``f`` is not of amplitudes by its MTZ type.
     MissingColumnError, NotMergedError
         As for `to_grid`.
 
@@ -107,6 +108,7 @@ def to_map(
 def density_in_chunks(values: xr.DataArray, place: Placement, limits: Size, chunks: Chunks) -> Any:
     """Return the map of structure factors, lazily if they are or there are to be chunks."""
     if chunks is None and values.chunks is None:
+        require_memory(place.size, 8)  # half a grid of complex64, and a map of float32
         return density(values.values, place, limits)
     sizes = chunk_sizes(chunks, "xyz", place.size, np.float32, "z")
     values = values if values.chunks is not None else values.chunk()
@@ -148,7 +150,7 @@ def grid_to_map(grid: xr.DataArray) -> xr.DataArray:
     Raises
     ------
     FormatError
-        This is not a whole grid.
+        This is not a whole grid, or a value is not finite (of a dask-backed grid when computed).
     CrystalError
         It has no unit cell or space group.
 
@@ -194,8 +196,8 @@ def map_to_grid(rho: xr.DataArray, *, half_l: bool = False) -> xr.DataArray:
     Raises
     ------
     FormatError
-        This is not a whole map, or has an odd number of points along z and ``half_l`` is asked
-        for.
+        This is not a whole map, has an odd number of points along z where ``half_l`` is asked
+        for, or has a value that is not finite (of a dask-backed map when computed).
     CrystalError
         It has no unit cell or space group.
 
@@ -262,8 +264,10 @@ def _synthesis_of_lines(values: NDArray[Any], scale: float) -> NDArray[Any]:
     from scipy import fft
 
     kind = np.result_type(values.dtype, np.complex64)
-    scaled = values * kind.type(scale).real
+    with np.errstate(invalid="ignore"):
+        scaled = values * kind.type(scale).real
     lines: NDArray[Any] = fft.fft(scaled.astype(kind, copy=False), axis=0, overwrite_x=True)
+    require_finite(values, lines[0], "grid")
     return lines
 
 
@@ -280,6 +284,7 @@ def _analysis_of_planes(values: NDArray[Any], scale: float, half_l: bool) -> NDA
 
     values = values.astype(np.float64 if values.dtype == np.float64 else np.float32, copy=False)
     planes: NDArray[Any] = (fft.ihfft if half_l else fft.ifft)(values, axis=2)
+    require_finite(values, planes[..., 0])
     planes *= planes.real.dtype.type(scale)
     return np.asarray(fft.ifft(planes, axis=1, overwrite_x=True))
 
@@ -297,10 +302,12 @@ def _map_of_grid(values: NDArray[Any], size: Size, volume: float) -> NDArray[np.
     scale = scaled.real.dtype.type(1 / volume)
 
     def planes(start: int, stop: int) -> None:
-        np.multiply(half[start:stop], scale, out=scaled[start:stop])
+        with np.errstate(invalid="ignore"):
+            np.multiply(half[start:stop], scale, out=scaled[start:stop])
 
     over_rows(planes, len(half), min_rows=planes_worth_threads(half.shape))
     rho: NDArray[np.float32] = synthesis(scaled, size[2], _all(size)).astype(np.float32, copy=False)
+    require_finite(half, rho[0, 0, 0], "grid")
     return rho
 
 
@@ -311,6 +318,7 @@ def _grid_of_map(values: NDArray[Any], volume: float, half_l: bool) -> NDArray[A
     if half_l:
         return analysis(values, _all(values.shape), volume)
     f: NDArray[Any] = fft.ifftn(values, workers=thread_count())
+    require_finite(values, f[0, 0, 0])
     f *= f.real.dtype.type(volume)
     return f
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import os
+import sys
 from collections.abc import Sequence
 
 import numpy as np
@@ -14,9 +16,20 @@ from xrefl.errors import CrystalError
 from xrefl.hkl.crystal import reflection_dim, space_group, unit_cell
 from xrefl.hkl.reflections import inv_d2
 
-__all__ = ["Size", "as_size", "fits_into", "grid_size", "largest_indices", "require_suitable"]
+__all__ = [
+    "Size",
+    "as_size",
+    "fits_into",
+    "grid_size",
+    "largest_indices",
+    "require_memory",
+    "require_suitable",
+]
 
 Size = tuple[int, int, int]
+
+# Points along an axis.
+_MOST = 2**20
 
 
 def grid_size(
@@ -45,7 +58,8 @@ def grid_size(
     Raises
     ------
     CrystalError
-        ``min_size`` is not three whole numbers, or ``sample_rate`` is not positive.
+        ``min_size`` is not three whole numbers, ``sample_rate`` is not positive, or an axis would
+        have more than a million points.
 
     Examples
     --------
@@ -65,7 +79,39 @@ def grid_size(
         reciprocal = unit_cell(obj).reciprocal_constants[:3]
         steps = [math.ceil(sample_rate * highest / one) for one in reciprocal]
         need = [max(n, step) for n, step in zip(need, steps, strict=True)]
+    if max(need) > _MOST:
+        raise CrystalError(
+            f"a grid of {' x '.join(f'{n:.4g}' for n in need)} points makes no sense: no axis may "
+            f"have more than {_MOST:,}; take a smaller sample_rate or min_size"
+        )
     return suitable_size(group, need)
+
+
+def require_memory(size: Size, itemsize: int) -> None:
+    """Raise CrystalError if an array of a size is larger than the memory of the computer.
+
+    Parameters
+    ----------
+    size : tuple of 3 int
+        Points along the axes.
+    itemsize : int
+        Bytes for each of them.
+    """
+    needed = math.prod(size) * itemsize
+    if needed > _memory():
+        raise CrystalError(
+            f"a grid of {' x '.join(map(str, size))} = {math.prod(size):,} points needs "
+            f"{needed / 1e9:,.0f} GB, more than there is memory ({_memory() / 1e9:,.0f} GB); take "
+            "a smaller sample_rate or size, or calculate it in parts with chunks="
+        )
+
+
+def _memory() -> int:
+    """Return the bytes of memory that the computer has, or can have."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):  # Windows
+        return sys.maxsize
 
 
 def fits_into(obj: xr.Dataset | xr.DataArray, size: Sequence[int]) -> bool:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from xrefl._memory import empty
 from xrefl._parallel import over_rows
+from xrefl.fourier.finite import require_finite
 from xrefl.fourier.layout import frequencies
 from xrefl.fourier.size import Size
 
@@ -84,6 +85,11 @@ def transform_slab(rho: NDArray[Any], limits: Size, scale: float) -> NDArray[Any
     Returns
     -------
     ndarray of complex, shape (n, 2 k_max + 1, l_max + 1)
+
+    Raises
+    ------
+    FormatError
+        A value is not finite.
     """
     from scipy import fft
 
@@ -98,12 +104,14 @@ def transform_slab(rho: NDArray[Any], limits: Size, scale: float) -> NDArray[Any
         for plane, result in zip(rho[start:stop], out[start:stop], strict=True):
             values = np.ascontiguousarray(plane, kind)
             lines = fft.ihfft(values, axis=1)[:, : l_max + 1]
-            lines *= kind(scale)
+            with np.errstate(invalid="ignore"):
+                lines *= kind(scale)
             lines = fft.ifft(lines, axis=0, overwrite_x=True)
             result[: k_max + 1] = lines[: k_max + 1]
             result[k_max + 1 :] = lines[nv - k_max :]
 
     over_rows(planes, n, min_rows=2)
+    require_finite(rho, out[:, 0, 0])
     return out
 
 

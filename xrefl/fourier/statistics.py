@@ -48,8 +48,8 @@ def statistics(rho: xr.DataArray) -> xr.Dataset:
     -------
     Dataset
         Numbers in float64: ``minimum``, ``maximum``, ``average``, ``sigma`` (root of the mean
-        squared deviation from the average), and ``points``, how many there are. They are NaN if
-        there are none. Lazy if the map is dask-backed.
+        squared deviation from the average), NaN if there are no values; and ``points`` (int64),
+        how many there are. Lazy if the map is dask-backed.
 
     Raises
     ------
@@ -71,12 +71,10 @@ def statistics(rho: xr.DataArray) -> xr.Dataset:
     """
     placement(rho)
     values = joined_blocks(_of_block, _together, rho, count=5)
-    names = "points", "minimum", "maximum", "average", "sigma"
     attrs = {"units": rho.attrs["units"]} if "units" in rho.attrs else {}
-    found = {
-        name: xr.DataArray(values[i], attrs=attrs if name != "points" else {})
-        for i, name in enumerate(names)
-    }
+    found = {"points": xr.DataArray(values[0]).astype(np.int64)}
+    for i, name in enumerate(("minimum", "maximum", "average", "sigma"), start=1):
+        found[name] = xr.DataArray(values[i], attrs=attrs)
     return xr.Dataset(found)
 
 

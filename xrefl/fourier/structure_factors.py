@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, SupportsFloat
 
 import numpy as np
 import xarray as xr
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from xrefl._parallel import over_rows
 from xrefl.crystal.asu import conditions
+from xrefl.crystal.cell import MARGIN
 from xrefl.crystal.miller import as_miller
 from xrefl.crystal.reflections import absence_conditions
 from xrefl.errors import CrystalError
@@ -27,7 +28,10 @@ from xrefl.scattering.mott_bethe import mott_bethe_factor
 if TYPE_CHECKING:
     from xrefl.crystal.miller import Column
 
-__all__ = ["to_structure_factors"]
+__all__ = ["UNITS", "to_structure_factors"]
+
+UNITS = {"xray": "e", "electron": "Å", "neutron": "fm", "mott_bethe": "Å"}
+"""Units of structure factors, by what is scattered."""
 
 _MIN_ROWS = 50_000
 # exp of more is beyond the range of 32-bit floats, or its products with amplitudes soon are
@@ -41,7 +45,7 @@ def to_structure_factors(
     with_000: bool = False,
     with_absent: bool = False,
     unblur: float | None = None,
-    mott_bethe: bool = False,
+    mott_bethe: bool | None = None,
 ) -> xr.Dataset:
     """Return the structure factors of a map, or those on a reciprocal grid, as reflections.
 
@@ -52,7 +56,8 @@ def to_structure_factors(
         columns. A map in several chunks is transformed chunk by chunk; what is held of it are
         structure factors within ``dmin``.
     dmin : float, optional
-        High-resolution limit, Å: reflections with d >= dmin. By default all that the grid has.
+        High-resolution limit, Å: reflections with d >= dmin, with the margin of
+        `xrefl.miller_indices`. By default all that the grid has.
     with_000 : bool
         Whether 0 0 0 is among them.
     with_absent : bool
@@ -60,21 +65,24 @@ def to_structure_factors(
     unblur : float, optional
         B in Å²: amplitudes are multiplied by exp(B/(4d²)), which undoes a blur of the density. By
         default that in ``attrs["blur"]``, where ``model.xtal.density`` leaves it; else 0.
-    mott_bethe : bool
-        Multiply by -d²/(2 pi² a0), with a0 the Bohr radius: so X-ray structure factors less those
-        of the nuclei, f - Z, become those of electrons (Mott-Bethe formula, International Tables C,
-        section 4.3.1). There is none at 0 0 0, which becomes NaN.
+    mott_bethe : bool, optional
+        Whether to multiply by -d²/(2 pi² a0), with a0 the Bohr radius: so X-ray structure factors
+        less those of the nuclei, f - Z, become those of electrons (Mott-Bethe formula,
+        International Tables C, section 4.3.1). There is none at 0 0 0, which becomes NaN. By
+        default where ``attrs["kind"]`` is "mott_bethe", as ``model.xtal.density`` leaves it.
 
     Returns
     -------
     Dataset
         ``F`` and ``PHI`` (degrees) along ``hkl``, in the asymmetric unit of CCP4, sorted.
-        ``ds.xtal.structure_factor("F", "PHI")`` makes complex numbers of them.
+        ``ds.xtal.structure_factor("F", "PHI")`` makes complex numbers of them. Of the density of
+        a model they have its ``attrs["kind"]``, and F has units.
 
     Raises
     ------
     FormatError
-        The object is neither a whole map nor a whole grid.
+        The object is neither a whole map nor a whole grid, or a value of the map is not finite
+        (of a dask-backed map when computed).
     CrystalError
         It has no unit cell or space group, the setting is not tabulated, or ``dmin`` or ``unblur``
         makes no sense: it is not finite, or multiplies by more than numbers can hold.
@@ -90,7 +98,8 @@ def to_structure_factors(
     known = as_grid(obj) if is_grid(obj) else as_map(obj)
     cell, group = known.crystal
     unblur = obj.attrs.get("blur", 0.0) if unblur is None else unblur
-    if not math.isfinite(unblur):
+    mott_bethe = obj.attrs.get("kind") == "mott_bethe" if mott_bethe is None else mott_bethe
+    if not isinstance(unblur, SupportsFloat) or not math.isfinite(unblur):
         raise CrystalError(f"unblur must be a finite B in Å², not {unblur!r}")
     most = known.size if dmin is None else cell.hkl_limits(dmin)
     h, k, l = (min((n - 1) // 2, one) for n, one in zip(known.size, most, strict=True))
@@ -112,7 +121,12 @@ def to_structure_factors(
     index = HKLIndex.from_miller(*hkl, cell=cell.parameters, spacegroup=group.name)
     f = xr.DataArray(values, index.coordinates(), ("hkl",))
     attrs = {"cell": list(cell.parameters), "spacegroup": group.name}
-    return amplitude_phase(f).assign_attrs(attrs)
+    ds = amplitude_phase(f).assign_attrs(attrs)
+    kind = "mott_bethe" if mott_bethe else obj.attrs.get("kind")
+    if kind in UNITS and (mott_bethe or kind != "mott_bethe"):
+        ds["F"].attrs["units"] = UNITS[kind]
+        ds.attrs["kind"] = kind
+    return ds
 
 
 class _Rows(NamedTuple):
@@ -134,7 +148,7 @@ def _listed(
     constants = cell.reciprocal_constants
     # no 1/d² is beyond the square of the sum of the largest h a*, k b* and l c*
     corner = sum((most + 1) * one for most, one in zip(limits, constants[:3], strict=True)) ** 2
-    high = corner if dmin is None else 1.0 / (float(dmin) * float(dmin))
+    high = corner if dmin is None else (1 + MARGIN) / (float(dmin) * float(dmin))
     absences = absence_conditions(group.rotations, group.translations)
     matrices, shifts = (one[:0] for one in absences) if with_absent else absences
     args: tuple[Any, ...] = (

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from xrefl._memory import empty
 from xrefl._parallel import over_rows, thread_count
+from xrefl.fourier.finite import require_finite
 
 __all__ = ["analysis", "planes_worth_threads", "synthesis", "zeros"]
 
@@ -74,6 +76,11 @@ def analysis(rho: NDArray[Any], limits: Limits, volume: float) -> NDArray[Any]:
     Returns
     -------
     ndarray of complex, shape (nu, nv, l_max + 1)
+
+    Raises
+    ------
+    FormatError
+        A value is not finite.
     """
     from scipy import fft
 
@@ -85,13 +92,15 @@ def analysis(rho: NDArray[Any], limits: Limits, volume: float) -> NDArray[Any]:
     def planes(start: int, stop: int) -> None:
         for plane, result in zip(rho[start:stop], out[start:stop], strict=True):
             lines = fft.ihfft(plane, axis=1)[:, : l_max + 1]
-            lines *= lines.real.dtype.type(volume)
+            with np.errstate(invalid="ignore"):  # what is not finite is told at the end
+                lines *= lines.real.dtype.type(volume)
             result[:] = fft.ifft(lines, axis=0, overwrite_x=True)
 
     over_rows(planes, nu, min_rows=planes_worth_threads(rho.shape))
     for part in _lines(nv, k_max):
         view = out[:, part]
         _into(fft.ifft(view, axis=0, overwrite_x=True, workers=thread_count()), view)
+    require_finite(rho, out[0, 0, 0])
     return out
 
 

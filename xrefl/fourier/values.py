@@ -13,7 +13,7 @@ from xrefl._parallel import over_rows
 from xrefl.crystal.cell import UnitCell
 from xrefl.crystal.op import DEN
 from xrefl.crystal.spacegroup import SpaceGroup
-from xrefl.errors import FormatError
+from xrefl.errors import FormatError, MissingColumnError
 from xrefl.fourier._lazy import whole
 from xrefl.fourier.coverage import origin
 from xrefl.fourier.layout import as_map
@@ -63,17 +63,18 @@ def normalize(rho: xr.DataArray) -> xr.DataArray:
     return result.rename(rho.name).assign_attrs(rho.attrs, units="σ")
 
 
-def symmetrize(rho: xr.DataArray, *, how: str = "sum") -> xr.DataArray:
-    """Return a map in which each point has what its symmetry mates have together.
+def symmetrize(rho: xr.DataArray, *, how: str = "mean") -> xr.DataArray:
+    """Return a map in which each point has the mean, sum or maximum of its symmetry mates.
 
     Parameters
     ----------
     rho : DataArray, dims (x, y, z)
         One unit cell. If it is dask-backed, the result is one task.
-    how : {"sum", "max", "mean"}
-        Sum, largest, or mean of the values at R x + t for all operations of the space group,
-        centring included. A point on a special position counts with each operation. NaN is
-        skipped; points all of whose mates are missing are NaN.
+    how : {"mean", "sum", "max"}
+        Mean, sum, or largest of the values at R x + t for all operations of the space group,
+        centring included. The mean, and the largest, of a map that has the symmetry is the map
+        itself. A point on a special position counts with each operation. NaN is skipped; points
+        all of whose mates are missing are NaN.
 
     Returns
     -------
@@ -91,7 +92,7 @@ def symmetrize(rho: xr.DataArray, *, how: str = "sum") -> xr.DataArray:
     --------
     >>> import xrefl
     >>> rho = xrefl.tutorial.open("5wkd").xtal.to_map("FWT", "PHWT")
-    >>> same = rho.xtal.symmetrize(how="mean")
+    >>> same = rho.xtal.symmetrize()
     >>> bool(abs(same - rho).max() < 1e-5)
     True
     """
@@ -107,21 +108,25 @@ def symmetrize(rho: xr.DataArray, *, how: str = "sum") -> xr.DataArray:
 
 
 def interpolate(
-    rho: xr.DataArray, points: ArrayLike | xr.DataArray, *, order: int = 1, cartesian: bool = True
+    rho: xr.DataArray,
+    points: ArrayLike | xr.DataArray | xr.Dataset,
+    *,
+    order: int = 1,
+    cartesian: bool = True,
 ) -> xr.DataArray:
-    """Return the values of a map at any points, in this unit cell or another.
+    """Return the values of a map at positions in Å, or fractional ones, in any unit cell.
 
     Parameters
     ----------
     rho : DataArray, dims (x, y, z)
         One unit cell. If it or the points are dask-backed, the result is one task.
-    points : array_like or DataArray, shape (..., 3)
-        Positions, in Å or fractional; ``xyz`` of a model, for example.
+    points : array_like or DataArray, shape (..., 3), or Dataset
+        Positions, in Å unless ``cartesian=False``. Of a model those of its atoms.
     order : {1, 3}
         Trilinear interpolation, or cubic B-splines through all points of the map.
     cartesian : bool
-        Whether positions are in Å; otherwise they are fractional. In Å, the corner of the cell is
-        at ``attrs["origin"]``, which maps of MRC files may have; at 0 without it.
+        Whether positions are in Å (the default); otherwise they are fractional. In Å, the corner
+        of the cell is at ``attrs["origin"]``, which maps of MRC files may have; at 0 without it.
 
     Returns
     -------
@@ -136,6 +141,8 @@ def interpolate(
         This is not a whole map, or the points are not positions, or there is no such order.
     CrystalError
         The unit cell is not known.
+    MissingColumnError
+        The Dataset has no positions.
 
     Examples
     --------
@@ -144,8 +151,15 @@ def interpolate(
     >>> peak = rho.xtal.interpolate([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])
     >>> peak.shape
     (2,)
+    >>> model = xrefl.open_model(xrefl.tutorial.path("5wkd", kind="model"))
+    >>> bool((rho.xtal.interpolate(model) > 0).all())
+    True
     """
     known = as_map(rho)
+    if isinstance(points, xr.Dataset):
+        if not cartesian:
+            raise FormatError("the positions of a model are in Å; leave cartesian=False out")
+        points = _positions(points)
     where = points if isinstance(points, xr.DataArray) else xr.DataArray(np.asarray(points))
     if where.ndim == 0 or where.shape[-1] != 3 or where.dtype.kind not in "fiu":
         raise FormatError(
@@ -167,6 +181,14 @@ def sum_over_mates(values: NDArray[Any], group: SpaceGroup) -> None:
     """Replace the values of a map by what points have together with their symmetry mates."""
     if len(group.translations) > 1:
         _symmetrize(values, group, "sum", values)
+
+
+def _positions(model: xr.Dataset) -> xr.DataArray:
+    if "xyz" not in model or "axis" not in model["xyz"].dims:
+        raise MissingColumnError(
+            "the Dataset has no positions 'xyz' along 'axis'; xrefl.open_model gives one that has"
+        )
+    return model["xyz"].transpose(..., "axis")
 
 
 def _float_type(dtype: np.dtype[Any]) -> type[np.floating[Any]]:

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import xarray as xr
 
 from xrefl.crystal.cell import UnitCell
+from xrefl.crystal.compatible import contradiction
 from xrefl.crystal.op import Op
 from xrefl.crystal.spacegroup import SpaceGroup
 from xrefl.errors import (
     CrystalError,
     CrystalMismatchError,
+    CrystalWarning,
     MillerIndexError,
     NotMergedError,
+    warn_caller,
 )
 from xrefl.hkl.index import HKLIndex, MillerIndex
 
@@ -29,6 +32,7 @@ __all__ = [
     "reflection_dim",
     "space_group",
     "unit_cell",
+    "warn_of_contradiction",
 ]
 
 Data = TypeVar("Data", xr.Dataset, xr.DataArray)
@@ -53,6 +57,8 @@ def reflection_dim(obj: xr.Dataset | xr.DataArray) -> str:
     ------
     NotMergedError
         The object has neither, or has no Miller indices along it.
+    MillerIndexError
+        It is a map or a reciprocal grid.
     """
     for dim in ("hkl", "obs"):
         if dim in obj.dims:
@@ -62,6 +68,16 @@ def reflection_dim(obj: xr.Dataset | xr.DataArray) -> str:
                 f"there are no Miller indices h, k and l along {dim!r}; add them with "
                 ".assign_coords, or call xrefl.restore on data that come from netCDF or Zarr"
             )
+    if set(obj.dims) == {"x", "y", "z"}:
+        raise MillerIndexError(
+            "this is a map; it has no Miller indices. map.xtal.to_structure_factors() makes "
+            "reflections of it"
+        )
+    if set(obj.dims) == {"h", "k", "l"}:
+        raise MillerIndexError(
+            "this is a reciprocal grid, and no list of reflections; "
+            "grid.xtal.to_structure_factors() makes one of it"
+        )
     raise NotMergedError(
         f"expected the dimension 'hkl' (merged reflections) or 'obs' (unmerged observations), "
         f"found {tuple(obj.dims)}"
@@ -113,6 +129,7 @@ def crystal(obj: xr.Dataset | xr.DataArray) -> Crystal:
 def unit_cell(obj: xr.Dataset | xr.DataArray) -> UnitCell:
     """Return the unit cell that attrs and index agree on, whether or not a group is known."""
     cells, groups = _stated(obj)
+    _require_any(obj, "cell", cells)
     if all(group is not None for group in groups):
         _agreed_spacegroup(*groups)
     return UnitCell.from_parameters(_agreed_cell(*cells))
@@ -121,9 +138,23 @@ def unit_cell(obj: xr.Dataset | xr.DataArray) -> UnitCell:
 def space_group(obj: xr.Dataset | xr.DataArray) -> SpaceGroup:
     """Return the space group that attrs and index agree on, whether or not a cell is known."""
     cells, groups = _stated(obj)
+    _require_any(obj, "spacegroup", groups)
     if all(cell is not None for cell in cells):  # netCDF gives arrays back
         _agreed_cell(*cells)
     return SpaceGroup(_agreed_spacegroup(*groups))
+
+
+def _require_any(obj: xr.Dataset | xr.DataArray, key: str, stated: Sequence[Any]) -> None:
+    """Raise CrystalError if neither attrs of a map or grid nor an index state something."""
+    if any(one is not None for one in stated) or not isinstance(obj, xr.DataArray):
+        return
+    if set(obj.dims) & {"hkl", "obs"}:
+        return  # reflections are told where else it may be
+    what = {"cell": "unit cell", "spacegroup": "space group"}[key]
+    raise CrystalError(
+        f"the {what} is not known: there is no attrs[{key!r}]. Arithmetic of two maps or grids "
+        f"keeps the attributes that both have alike; set it with .xtal.assign_crystal({key}=...)"
+    )
 
 
 def _stated(
@@ -162,6 +193,12 @@ def assign_crystal(
     CrystalMismatchError
         Observations have a column M/ISYM that does not fit the new group.
 
+    Warns
+    -----
+    CrystalWarning
+        The cell does not have the symmetry of the group: a rotation changes a length by more than
+        1 %, or an angle by more than 1 degree.
+
     Examples
     --------
     >>> import xrefl
@@ -194,7 +231,14 @@ def assign_crystal(
         old_cells = result["dataset_cell"]
         new_cells = np.broadcast_to(new_cell.parameters, old_cells.shape).copy()
         result = result.assign_coords(dataset_cell=old_cells.copy(data=new_cells))
+    warn_of_contradiction(new_cell, new_group)
     return result
+
+
+def warn_of_contradiction(cell: UnitCell, group: SpaceGroup) -> None:
+    """Warn if a cell does not have the symmetry of a group that it is assigned to."""
+    if (found := contradiction(cell, group)) is not None:
+        warn_caller(f"cell and space group contradict each other: {found}", CrystalWarning)
 
 
 def _relist_operations(ds: xr.Dataset, group: SpaceGroup) -> None:

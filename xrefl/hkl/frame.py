@@ -13,7 +13,7 @@ import xarray as xr
 from xrefl.crystal.cell import UnitCell
 from xrefl.crystal.spacegroup import SpaceGroup
 from xrefl.errors import CrystalError, DroppedWarning, MissingColumnError, warn_caller
-from xrefl.hkl.crystal import Crystal, reflection_dim
+from xrefl.hkl.crystal import Crystal, reflection_dim, warn_of_contradiction
 from xrefl.hkl.datasets import DatasetInfo, dataset_coords, datasets_of
 from xrefl.hkl.index import HKLIndex
 
@@ -97,6 +97,11 @@ def to_dataset(
     MillerIndexError
         Merged reflections have an index twice.
 
+    Warns
+    -----
+    CrystalWarning
+        The cell that is given, or that of the group given, does not have the symmetry of the group.
+
     Examples
     --------
     >>> import pandas as pd, xrefl
@@ -113,6 +118,8 @@ def to_dataset(
         merged = bool(was_merged)
     attrs["cell"] = _cell(cell, attrs)
     attrs["spacegroup"] = _spacegroup(spacegroup, attrs)
+    if cell is not None or spacegroup is not None:
+        warn_of_contradiction(UnitCell(*attrs["cell"]), SpaceGroup(attrs["spacegroup"]))
     dim = "hkl" if merged else "obs"
 
     flat = df.reset_index() if set(map(str, df.index.names)) & {*"HKLhkl"} else df

@@ -19,7 +19,9 @@ __all__ = ["restore"]
 IntArray: TypeAlias = npt.NDArray[np.integer]
 Data = TypeVar("Data", xr.Dataset, xr.DataArray)
 
-_LISTS_OF_TEXT = ("history", "symmetry_operations")
+_LISTS_OF_TEXT = ("history", "labels", "symmetry_operations")
+# The dimensions of maps and of reciprocal grids.
+_GRIDS = ("xyz", "hkl")
 
 
 def restore(obj: Data) -> Data:
@@ -36,8 +38,8 @@ def restore(obj: Data) -> Data:
     Parameters
     ----------
     obj : Dataset or DataArray
-        Merged reflections (dimension ``hkl``) or unmerged observations (dimension ``obs``), of
-        which only the attributes change.
+        Merged reflections (dimension ``hkl``); or unmerged observations (dimension ``obs``), maps
+        (``x``, ``y``, ``z``) and reciprocal grids, of which only the attributes change.
 
     Returns
     -------
@@ -72,7 +74,7 @@ def restore(obj: Data) -> Data:
         result = _with_labels(result)
     if "hkl" in obj.dims:
         return _with_index(result)
-    if "obs" in obj.dims:
+    if "obs" in obj.dims or any(set(dims) <= set(obj.dims) for dims in _GRIDS):
         return result
     raise MissingColumnError(
         "nothing to restore: expected the dimension 'hkl' (merged reflections) or 'obs' (unmerged"

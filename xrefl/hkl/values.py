@@ -15,6 +15,24 @@ from xrefl.hkl.find import column, require_sigma
 
 __all__ = ["amplitude_phase", "structure_factor", "value_sigma"]
 
+# What columns hold that are no amplitudes, by MTZ type.
+_NO_AMPLITUDES = {
+    **dict.fromkeys("JK", "intensities"),
+    **dict.fromkeys("QLM", "standard deviations"),
+    "W": "weights or figures of merit",
+    "I": "whole numbers, such as flags",
+    "P": "phases",
+    "A": "Hendrickson-Lattman coefficients",
+    "B": "batch numbers",
+    "Y": "symmetry numbers, M/ISYM",
+    "H": "Miller indices",
+}
+_REMEDIES = {
+    "intensities": "give that of amplitudes, or take the root of the intensities first "
+    "(a Patterson map takes them as they are: .xtal.to_patterson)",
+    "phases": "are the two columns in the right order?",
+}
+
 
 def value_sigma(ds: xr.Dataset, value: str, sigma: str) -> xr.Dataset:
     """Return a column and that of its standard deviations, where both are present.
@@ -74,7 +92,8 @@ def structure_factor(ds: xr.Dataset, amplitude: str, phase: str) -> xr.DataArray
     MissingColumnError
         There is no such column.
     FormatError
-        A column is not of numbers, or ``phase`` is one of another quantity.
+        A column is not of numbers, or its MTZ type is that of another quantity: intensities are
+        not taken for amplitudes.
 
     Examples
     --------
@@ -84,6 +103,8 @@ def structure_factor(ds: xr.Dataset, amplitude: str, phase: str) -> xr.DataArray
     (dtype('complex64'), (...j))
     """
     f, phi = column(ds, amplitude), column(ds, phase)
+    if amplitude == phase:
+        raise FormatError(f"amplitudes and phases are both to be the column {amplitude!r}")
     for one in (f, phi):
         if one.dtype.kind == "c":
             raise FormatError(f"column {one.name!r} is complex: it holds structure factors already")
@@ -91,6 +112,7 @@ def structure_factor(ds: xr.Dataset, amplitude: str, phase: str) -> xr.DataArray
         raise FormatError(
             f"{phase} is not a column of phases: its mtz_type is {phi.attrs['mtz_type']!r}, not 'P'"
         )
+    _require_amplitudes(f)
     dtype = _complex(f.dtype, phi.dtype)
     result: xr.DataArray = xr.apply_ufunc(
         lambda f, phi: _polar(f, phi)[0],
@@ -104,6 +126,17 @@ def structure_factor(ds: xr.Dataset, amplitude: str, phase: str) -> xr.DataArray
     return result.rename(amplitude).assign_attrs(
         long_name=f"structure factor of {amplitude} and {phase}", **attrs
     )
+
+
+def _require_amplitudes(f: xr.DataArray) -> None:
+    kind = f.attrs.get("mtz_type", "")
+    what = _NO_AMPLITUDES.get(kind)
+    if what is not None:
+        remedy = _REMEDIES.get(what, "give the label of a column of amplitudes")
+        raise FormatError(
+            f"{f.name} is not a column of amplitudes but of {what}: its mtz_type is {kind!r}; "
+            f"{remedy}. If the type is wrong, set attrs['mtz_type'] to 'F'"
+        )
 
 
 def amplitude_phase(f: xr.DataArray, *, amplitude: str = "F", phase: str = "PHI") -> xr.Dataset:

@@ -8,10 +8,8 @@ from typing import Any
 import xarray as xr
 from xarray.backends import BackendEntrypoint
 
-from xrefl.io.ccp4.header import MAGIC as MAP_MAGIC
-from xrefl.io.ccp4.header import MAGIC_AT
 from xrefl.io.ccp4.open import read_ccp4
-from xrefl.io.guess import looks_like_cif
+from xrefl.io.guess import looks_like_cif, looks_like_map
 from xrefl.io.mtz.open import read_mtz
 from xrefl.io.mtz.records import MAGIC
 from xrefl.io.refln_cif.open import read_refln_cif, read_refln_groups
@@ -114,4 +112,4 @@ class Ccp4BackendEntrypoint(BackendEntrypoint):
 
     def guess_can_open(self, filename_or_obj: Any) -> bool:
         """Tell a map by the word MAP in its header, zipped or not."""
-        return peek(filename_or_obj, MAGIC_AT + len(MAP_MAGIC))[MAGIC_AT:] == MAP_MAGIC
+        return looks_like_map(peek(filename_or_obj, 2**8))

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["looks_like_cif", "looks_like_shelx_hkl"]
+from xrefl.io.ccp4.header import MAGIC, MAGIC_AT
+
+__all__ = ["NOT_A_MAP", "looks_like_cif", "looks_like_map", "looks_like_shelx_hkl"]
+
+# What to tell of a map where reflections were expected.
+NOT_A_MAP = (
+    "no file of reflections; xrefl.open_ccp4 opens it, and the command xrefl map2sf makes "
+    "reflections of it"
+)
 
 _CIF = re.compile(rb"(?:\s|#[^\r\n]*(?:[\r\n]|\Z))*+(?P<first>data_|\Z)", re.IGNORECASE)
 _NUMBERS = re.compile(rb"[ \t]*+[-+]?\d[-+.\deEdD \t]*+")
@@ -19,6 +27,11 @@ def looks_like_cif(head: bytes) -> bool:
     """
     match = _CIF.match(head.removeprefix(_BYTE_ORDER_MARK))
     return match is not None and (bool(match["first"]) or b"#" in head)
+
+
+def looks_like_map(head: bytes) -> bool:
+    """Tell whether the word MAP is where CCP4 and MRC maps have it."""
+    return head[MAGIC_AT : MAGIC_AT + len(MAGIC)] == MAGIC
 
 
 def looks_like_shelx_hkl(head: bytes) -> bool:

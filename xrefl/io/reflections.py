@@ -11,7 +11,7 @@ import xarray as xr
 from xrefl.errors import FormatError
 from xrefl.io.chunks import chunked
 from xrefl.io.cif.document import read_cif
-from xrefl.io.guess import looks_like_cif, looks_like_shelx_hkl
+from xrefl.io.guess import NOT_A_MAP, looks_like_cif, looks_like_map, looks_like_shelx_hkl
 from xrefl.io.mtz.open import open_mtz
 from xrefl.io.mtz.records import MAGIC
 from xrefl.io.refln_cif.open import open_refln_cif
@@ -66,6 +66,8 @@ def open_reflections(
         if options.pop("block", None) is not None:
             raise FormatError(f"{source.name}: an MTZ file has no data blocks; leave block out")
         return open_mtz(content, chunks=chunks, **options)
+    if looks_like_map(head):
+        raise FormatError(f"{source.name} is a CCP4 map, and {NOT_A_MAP}")
     if looks_like_cif(head):
         if options.keys() & _OF_SHELX:
             return _in_memory(open_shelx_hkl(content, **options), chunks)

@@ -17,9 +17,14 @@ from xrefl.scattering.elements import atomic_number, require_element
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["addend_of_types", "addends", "nuclear_charges"]
+__all__ = ["AnomalousAddends", "addend_of_types", "addends", "nuclear_charges"]
 
 Source = Literal["cromer_liberman", "tabulated", "chantler", "file"]
+
+
+class AnomalousAddends(dict[str, complex]):
+    """f' + i f'' of X-rays by element, in electrons: nothing to be added for other radiation."""
+
 
 _UNKNOWN_Z = 8  # "X" scatters as oxygen does
 _LIGHTEST = 3  # f' and f'' of hydrogen and helium are below 0.001 electrons
@@ -43,7 +48,8 @@ def addends(
     Returns
     -------
     dict of str to complex
-        In electrons, 0 for H, D and He. For f' alone, take the real parts.
+        In electrons, 0 for H, D and He. For f' alone, take the real parts. They are of X-rays: with
+        another ``kind`` they are refused.
 
     Raises
     ------
@@ -72,21 +78,29 @@ def addends(
         raise CrystalError(f"source must be one of {names}, not {source!r}")
     if source == "file":
         return _of_file(model, elements, wavelength)
-    known = model.attrs.get("wavelength") if wavelength is None else wavelength
+    known: Any = model.attrs.get("wavelength") if wavelength is None else wavelength
     if known is None:
         raise CrystalError(
             "the wavelength is not known: the file does not give it; use wavelength=..., in Å"
         )
-    if not (math.isfinite(known) and known > 0):
+    if not (isinstance(known, float | int | np.number) and math.isfinite(known) and known > 0):
         raise CrystalError(f"the wavelength must be a positive number of Å, not {known!r}")
+    if not 100 <= HC / known <= 1e6:
+        meant = ""
+        if 100 <= known <= 1e6:
+            meant = f"; was an energy in eV meant? wavelength=xrefl.HC / {known:g}"
+        raise CrystalError(
+            f"f' and f'' are tabulated for wavelengths from {HC / 1e6:.3g} to {HC / 100:.3g} Å, "
+            f"not for {known:g} Å{meant}"
+        )
     protons = np.array([_protons(symbol) for symbol in elements])
     heavy = protons[protons >= _LIGHTEST]
     fp, fpp = cromer_liberman(heavy, HC / known, source=source)
     found = dict(zip(heavy.tolist(), np.ravel(fp + 1j * fpp).tolist(), strict=True))
-    return {
-        symbol: found.get(number, 0j)
+    return AnomalousAddends(
+        (symbol, found.get(number, 0j))
         for symbol, number in zip(elements, protons.tolist(), strict=True)
-    }
+    )
 
 
 def _of_file(
@@ -97,8 +111,8 @@ def _of_file(
     missing = [name for name in needed if name not in model.variables]
     if missing:
         raise MissingColumnError(
-            f"the model has no {' and no '.join(missing)}: its file gives no f' and f'' "
-            "(_atom_type_scat_dispersion_real and _imag). Use source='cromer_liberman'"
+            "the model has no f' and f'' of its file (_atom_type_scat_dispersion_real and _imag): "
+            f"no {', '.join(missing)}. Use source='cromer_liberman'"
         )
     stated = model.attrs.get("wavelength")
     if wavelength is not None and wavelength != stated:
@@ -125,7 +139,7 @@ def _of_file(
                 f"{', '.join(map(str, sorted(several, key=abs)))}; choose one, "
                 f"addends={{{element!r}: ...}}"
             )
-    return {element: value.pop() for element, value in found.items()}
+    return AnomalousAddends((element, value.pop()) for element, value in found.items())
 
 
 def nuclear_charges(symbols: Sequence[str], *, except_hydrogen: bool = False) -> dict[str, float]:
@@ -163,6 +177,8 @@ def addend_of_types(
             f"them, not {given!r}"
         )
     for symbol, value in given.items():
+        if not isinstance(symbol, str):
+            raise CrystalError(f"addends are by symbols of elements, such as 'Se', not {symbol!r}")
         if symbol not in symbols:
             require_element(symbol)
         if not _is_finite(value):

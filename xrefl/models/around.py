@@ -42,8 +42,8 @@ def mask_around(
         A map; a dask-backed one stays lazy, with the same chunks. The point 0, 0, 0 is
         at ``attrs["origin"]``, Å, which maps of MRC files may have; at 0 without it.
     model : Dataset
-        Atoms, as of `open_model`; ``model.isel(atom=model.resname == "HEM")`` chooses some. Of a
-        dask-backed model positions are computed.
+        Atoms, as of `open_model`; ``model.isel(atom=model.resname == "HEM")`` chooses some, and
+        ``model.isel(atom=0)`` one. Of a dask-backed model positions are computed.
     radius : float, or one for each atom
         Å.
     symmetry : bool
@@ -201,7 +201,10 @@ def _fractional(
             "differ by more than 1 %. If they do belong together, give both one cell: "
             "model.assign_attrs(cell=rho.attrs['cell'])"
         )
-    xyz = model["xyz"].transpose("atom", "axis").values.astype(np.float64)
+    where = model["xyz"]
+    if "atom" not in where.dims:  # one that was chosen, as with model.isel(atom=0)
+        where = where.expand_dims("atom")
+    xyz = where.transpose("atom", "axis").values.astype(np.float64)
     if not len(xyz):
         raise FormatError("the model has no atoms; was anything selected?")
     lost = np.flatnonzero(~np.isfinite(xyz).all(axis=1))

@@ -13,7 +13,6 @@ from xrefl.crystal.op import DEN
 from xrefl.fourier.transform import analysis
 from xrefl.models.blur import require_reversible
 from xrefl.models.density import of_one_unit
-from xrefl.models.gaussians import least_b
 from xrefl.models.sampling import sampling
 
 if TYPE_CHECKING:
@@ -28,6 +27,7 @@ __all__ = ["fft_sum"]
 
 _CUTOFF = {"xray": 1e-6, "electron": 1e-7, "neutron": 1e-6, "mott_bethe": 1e-8}
 _WIDE = 50.0, 5000.0  # Å²
+_COARSEST = 4.0  # Å; on coarser grids a blur spreads atoms over more than cutoffs are meant for
 _MIN_ROWS = 20_000
 _ROUNDING = 1e-9  # the resolution of a reflection is not to leave its indices out
 
@@ -51,7 +51,7 @@ def fft_sum(
     ----------
     atoms : Scatterers
     hkl : tuple of three array_like
-        Miller indices; the highest resolution among them is what the grid is made for.
+        Miller indices; the highest resolution among them is what the grid is made for, or 4 Å.
     kind : {"xray", "electron", "neutron", "mott_bethe"}
         What is scattered.
     rate, blur, cutoff
@@ -75,11 +75,12 @@ def fft_sum(
     # the resolution of 0 0 0 alone is that of the longest edge
     highest = max(inv_d2.max(initial=0.0), max(atoms.cell.parameters[:3]) ** -2)
     dmin = (1 - _ROUNDING) / math.sqrt(highest)
+    coarsest = min(dmin, _COARSEST)
     usual = _CUTOFF[kind] if cutoff is None else cutoff
-    how = sampling(atoms, dmin, rate=rate, size=None, blur=blur, cutoff=usual)
+    how = sampling(atoms, coarsest, rate=rate, size=None, blur=blur, cutoff=usual)
     require_reversible(how.blur, dmin)
     if cutoff is None:
-        wide = np.clip(least_b(atoms) + how.blur, *_WIDE)
+        wide = np.clip(atoms.narrowest + how.blur, *_WIDE)
         how = how._replace(cutoff=usual * (_WIDE[0] / wide) ** 1.5)
     limits = atoms.cell.hkl_limits(dmin)
     out = np.zeros(columns[0].size, np.complex128)

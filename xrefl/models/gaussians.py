@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from xrefl.errors import CrystalError
-from xrefl.scattering.density import GaussianAtoms, displacement_range
+from xrefl.crystal.tensor import components, tensor
+from xrefl.errors import CrystalError, CrystalWarning, warn_caller
+from xrefl.scattering.density import GaussianAtoms
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -17,23 +18,11 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-__all__ = ["displacements", "gaussian_atoms", "least_b"]
+__all__ = ["gaussian_atoms"]
 
 _TO_B = 8 * math.pi**2
-
-
-def displacements(atoms: Scatterers) -> Floats:
-    """Return U in Å² (n, 6); isotropic atoms have one component and NaN."""
-    u = np.full((atoms.index.size, 6), np.nan)
-    u[:, 0] = atoms.b_iso / _TO_B
-    u[atoms.is_anisotropic] = atoms.u_aniso[atoms.is_anisotropic]
-    return u
-
-
-def least_b(atoms: Scatterers) -> float:
-    """Return the B in Å² of the narrowest atom, in the direction in which it is narrowest."""
-    least, _ = displacement_range(displacements(atoms))
-    return float(_TO_B * least.min()) if least.size else 0.0
+# Å²; U in four decimals, as PDB files have it, may be off by as much.
+_ROUNDING = 0.01
 
 
 def gaussian_atoms(atoms: Scatterers, blur: float, *, imaginary: bool = False) -> GaussianAtoms:
@@ -51,6 +40,11 @@ def gaussian_atoms(atoms: Scatterers, blur: float, *, imaginary: bool = False) -
     ------
     CrystalError
         A Gaussian of an atom has no width.
+
+    Warns
+    -----
+    CrystalWarning
+        The B of an atom is 0 to rounding, and is taken for 0.01 Å².
     """
     a, b, c = atoms.gaussians
     if imaginary:
@@ -65,9 +59,13 @@ def gaussian_atoms(atoms: Scatterers, blur: float, *, imaginary: bool = False) -
     widest = np.where(heights != 0, widths, 0.0).max(axis=1, initial=0.0)
     widths = np.where(heights != 0, widths, widest[:, None])  # nothing has any width
     order = np.argsort(widths, axis=1, kind="stable")
-    u = displacements(atoms)
-    least = _TO_B * displacement_range(u)[0] + blur
-    _require_width(atoms, least + narrowest[atoms.index], least)
+    least = atoms.least_b + blur
+    totals = least + narrowest[atoms.index]
+    flat = np.flatnonzero((totals <= 0) & (least > -_ROUNDING))
+    u = atoms.displacements
+    if flat.size:
+        u, totals[flat] = _lifted(atoms, flat, blur), _ROUNDING
+    _require_width(atoms, totals, least, blur)
     return GaussianAtoms(
         atoms.fract,
         atoms.index,
@@ -78,7 +76,24 @@ def gaussian_atoms(atoms: Scatterers, blur: float, *, imaginary: bool = False) -
     )
 
 
-def _require_width(atoms: Scatterers, totals: Floats, displaced: Floats) -> None:
+def _lifted(atoms: Scatterers, rows: NDArray[np.intp], blur: float) -> Floats:
+    """Return displacements, those of some atoms with at least a small width, and warn."""
+    warn_caller(
+        f"{atoms.names(rows)}: B with the blur is {atoms.least_b[rows].min() + blur:.2g} Å², 0 to "
+        f"rounding, and counts as {_ROUNDING:g} Å². Such an atom is too narrow for any grid; blur "
+        "all atoms, such as with blur='auto'",
+        CrystalWarning,
+    )
+    u, least = atoms.displacements.copy(), (_ROUNDING - blur) / _TO_B
+    u[rows, 0] = np.maximum(u[rows, 0], least)
+    rows = rows[atoms.is_anisotropic[rows]]
+    values, axes = np.linalg.eigh(tensor(atoms.u_aniso[rows]))
+    raised = np.maximum(values, least)[:, None, :]
+    u[rows] = components((axes * raised) @ axes.transpose(0, 2, 1))
+    return u
+
+
+def _require_width(atoms: Scatterers, totals: Floats, displaced: Floats, blur: float) -> None:
     rows = np.flatnonzero(~(totals > 0))
     if rows.size:
         row = rows[np.argmin(totals[rows])]
@@ -86,6 +101,6 @@ def _require_width(atoms: Scatterers, totals: Floats, displaced: Floats) -> None
         raise CrystalError(
             f"{atoms.names(rows)}: with {what} = {displaced[row]:.4g} Å² (blur included) a "
             f"Gaussian of the density has the width {totals[row]:.4g} Å², and must have a positive "
-            "one; blur all atoms, such as with blur='auto', or sum over atoms with "
-            ".xtal.structure_factors(method='direct')"
+            f"one: take a blur above {blur - totals[row]:.4g} Å², such as blur='auto', or sum over "
+            "atoms with .xtal.structure_factors(method='direct')"
         )

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
+import pandas as pd
 import xarray as xr
 
 from xrefl.crystal.cell import UnitCell
-from xrefl.crystal.generate import miller_indices
+from xrefl.crystal.generate import count_reflections, miller_indices, require_room
 from xrefl.crystal.miller import as_miller
 from xrefl.crystal.spacegroup import SpaceGroup
 from xrefl.errors import CrystalError, CrystalMismatchError, MillerIndexError
@@ -17,13 +18,18 @@ from xrefl.hkl.index import HKLIndex
 from xrefl.hkl.packing import pack
 
 if TYPE_CHECKING:
-    from numpy.typing import ArrayLike
+    import numpy as np
+    from numpy.typing import ArrayLike, NDArray
 
     from xrefl.crystal.miller import Column
 
 __all__ = ["Reflections", "Wanted", "as_indices", "wanted_reflections"]
 
-Wanted: TypeAlias = "xr.Dataset | xr.DataArray | ArrayLike | tuple[ArrayLike, ArrayLike, ArrayLike]"
+_BYTES = 80  # of a reflection: indices, their coordinates, and the result
+
+Wanted: TypeAlias = (
+    "xr.Dataset | xr.DataArray | pd.DataFrame | ArrayLike | tuple[ArrayLike, ArrayLike, ArrayLike]"
+)
 
 
 class Reflections(NamedTuple):
@@ -52,7 +58,8 @@ def wanted_reflections(hkl: Wanted | None, dmin: float | None, known: Crystal) -
     Parameters
     ----------
     hkl : Dataset, DataArray or Miller indices, optional
-        Reflections, merged or not; or a list of Miller indices, each of them once.
+        Reflections, merged or not; or a list of Miller indices, each of them once; or a DataFrame
+        with columns or levels of its index named h, k, l or H, K, L.
     dmin : float, optional
         Å; all reflections of the asymmetric unit with d >= dmin.
     known : Crystal
@@ -61,11 +68,12 @@ def wanted_reflections(hkl: Wanted | None, dmin: float | None, known: Crystal) -
     Raises
     ------
     CrystalError
-        Both or neither are given, or ``dmin`` makes no sense.
+        Both or neither are given; or ``dmin`` makes no sense, has no reflections, or more than
+        half of the memory holds.
     CrystalMismatchError
         The reflections are of another crystal.
     MillerIndexError
-        A reflection is in the list twice, or has indices that are none.
+        A reflection is in the list twice, or has indices that are none; or a DataFrame has none.
     """
     if (hkl is None) == (dmin is None):
         raise CrystalError(
@@ -74,7 +82,9 @@ def wanted_reflections(hkl: Wanted | None, dmin: float | None, known: Crystal) -
         )
     if isinstance(hkl, xr.Dataset | xr.DataArray):
         return _of(hkl, known)
-    columns = as_indices(miller_indices(*known, dmin) if hkl is None else hkl)  # type: ignore[arg-type]
+    if isinstance(hkl, pd.DataFrame):
+        hkl = _of_frame(hkl)
+    columns = as_indices(_all_to(dmin, known) if dmin is not None else hkl)  # type: ignore[arg-type]
     try:
         index = HKLIndex.from_miller(
             *columns, cell=known.cell.parameters, spacegroup=known.spacegroup.name
@@ -85,6 +95,31 @@ def wanted_reflections(hkl: Wanted | None, dmin: float | None, known: Crystal) -
             "a Dataset along 'obs', may repeat them"
         ) from None
     return Reflections(tuple(xr.Variable("hkl", one) for one in columns), index.coordinates())
+
+
+def _all_to(dmin: float, known: Crystal) -> NDArray[np.int32]:
+    """Return all reflections of the asymmetric unit to a resolution limit."""
+    require_room(count_reflections(*known, dmin), _BYTES, dmin)
+    found = miller_indices(*known, dmin)
+    if not len(found):
+        raise CrystalError(
+            f"there are no reflections with d >= {dmin!r} Å in a cell of {known.cell.parameters}: "
+            "lower dmin"
+        )
+    return found
+
+
+def _of_frame(frame: pd.DataFrame) -> tuple[NDArray[Any], ...]:
+    """Return the columns or levels of the index of a DataFrame that are named as indices are."""
+    table = frame.reset_index() if frame.index.names != [None] else frame
+    for names in ("hkl", "HKL"):
+        if all(name in table.columns for name in names):
+            h, k, l = (table[name].to_numpy() for name in names)
+            return h, k, l
+    raise MillerIndexError(
+        "a DataFrame of reflections needs columns or levels of the index named h, k, l or H, K, L, "
+        f"and has {', '.join(map(repr, table.columns))}; rename them, or give an array (n, 3)"
+    )
 
 
 def as_indices(hkl: ArrayLike | tuple[ArrayLike, ArrayLike, ArrayLike]) -> tuple[Column, ...]:

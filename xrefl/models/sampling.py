@@ -6,17 +6,17 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+from xrefl import _memory
 from xrefl.errors import CrystalError
 from xrefl.fourier.size import Size, as_size, require_suitable, suitable_size
 from xrefl.models.blur import Blur, blur_of
-from xrefl.models.gaussians import least_b
 
 if TYPE_CHECKING:
     from xrefl.models.scatterers import Scatterers
 
 __all__ = ["Sampling", "sampling"]
 
-_MOST_POINTS = 2**40
+_BYTES = 4  # of a point
 _ROUNDING = 1e-9  # 100 Å / 0.8 Å may be 125.00000000000001 steps
 
 
@@ -52,8 +52,8 @@ def sampling(
     Raises
     ------
     CrystalError
-        A number makes no sense, there are more points than any memory holds, or symmetry does not
-        map points on each other.
+        A number makes no sense, there are more points than half of the memory holds, or symmetry
+        does not map points on each other.
     """
     if not 1 <= rate < math.inf:
         raise CrystalError(f"rate must be a number from 1 up, not {rate!r}; 1.5 is usual")
@@ -74,7 +74,11 @@ def sampling(
         step = max(edge / n for n, edge in zip(points, edges, strict=True))
     else:
         raise CrystalError("give dmin, the resolution in Å that the map is for, or its size")
-    if math.prod(points) > _MOST_POINTS:
-        raise CrystalError(f"a map of {points} points is too large: raise dmin, or lower the rate")
-    b = blur_of(blur, least_b(atoms), 2 * rate * step, rate)
+    needed, known = _BYTES * math.prod(points), _memory.physical()
+    if needed > known / 2:  # the transform needs as much again
+        raise CrystalError(
+            f"a map of {points} points needs {needed / 2**30:.3g} GiB, more than half of the "
+            f"{known / 2**30:.3g} GiB of memory: raise dmin, or lower the rate"
+        )
+    b = blur_of(blur, atoms.narrowest, 2 * rate * step, rate)
     return Sampling(points, b, float(cutoff))

@@ -16,9 +16,10 @@ from xrefl.crystal.spacegroup import SpaceGroup
 from xrefl.crystal.tensor import components, tensor
 from xrefl.errors import CrystalError, MissingColumnError
 from xrefl.hkl.crystal import space_group, unit_cell
-from xrefl.models.addends import addend_of_types, nuclear_charges
+from xrefl.models.addends import AnomalousAddends, addend_of_types, nuclear_charges
 from xrefl.models.nuclei import with_own_places
 from xrefl.scattering.atom_types import form_factors as look_up
+from xrefl.scattering.density import displacement_range
 from xrefl.scattering.form_factor import FormFactor
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ __all__ = ["Radiation", "Scatterers", "require_model", "scatterers"]
 
 Radiation = Literal["xray", "electron", "neutron", "mott_bethe"]
 
+_TO_B = 8 * np.pi**2
 _NEEDED = ("element", "xyz", "occupancy", "occupancy_divisor", "b_iso")
 _LABELS = ("chain", "seqnum", "resname", "name")
 
@@ -101,12 +103,21 @@ class Scatterers:
         return a, b, np.array([one.c for one in self.types])
 
     @cached_property
+    def displacements(self) -> Floats:
+        """Mean square displacements in Å², (n, 6): isotropic atoms have one and then NaN."""
+        u = np.where(self.is_anisotropic[:, None], self.u_aniso, np.nan)
+        u[:, 0] = np.where(self.is_anisotropic, self.u_aniso[:, 0], self.b_iso / _TO_B)
+        return u
+
+    @cached_property
     def least_b(self) -> Floats:
         """B of each atom (n,) in the direction in which it is narrowest; may be negative."""
-        b = self.b_iso.copy()
-        rows = self.is_anisotropic
-        b[rows] = 8 * np.pi**2 * np.linalg.eigvalsh(tensor(self.u_aniso[rows]))[:, 0]
-        return b
+        return _TO_B * displacement_range(self.displacements)[0]
+
+    @property
+    def narrowest(self) -> float:
+        """The smallest B of an atom in any direction; 0 without atoms."""
+        return float(self.least_b.min()) if self.least_b.size else 0.0
 
 
 def require_model(model: xr.Dataset) -> None:
@@ -168,7 +179,8 @@ def scatterers(
     form_factors : mapping of str to FormFactor, optional
         Form factors of your own for elements.
     addends : mapping of str to complex, optional
-        What is added to the form factors of elements, such as f' + i f''.
+        What is added to the form factors of elements, such as f' + i f'': in electrons for X-rays,
+        fm for neutrons.
 
     Raises
     ------
@@ -192,15 +204,8 @@ def scatterers(
     require_model(model)
     cell, group = unit_cell(model), space_group(model)
     labels = {name: model[name].values for name in _LABELS if name in model.variables}
-    numbers = {name: _finite(model, name, labels) for name in _NEEDED[1:]}
-    divisor = numbers["occupancy_divisor"]
-    if (divisor < 1).any():
-        rows = np.flatnonzero(divisor < 1)
-        raise CrystalError(
-            f"occupancy_divisor of {names_of(labels, rows)} is {divisor[rows[0]]:g}; it is 1, or "
-            "the order of the site symmetry"
-        )
-    weight = numbers["occupancy"] / divisor
+    xyz, b_iso = (_finite(model, name, labels) for name in ("xyz", "b_iso"))
+    weight = _weights(model, labels)
     u_aniso, is_anisotropic = _anisotropic(model, labels)
     elements = model["element"].values
     present = np.flatnonzero(weight != 0)
@@ -219,6 +224,11 @@ def scatterers(
             "addends are of X-rays and neutrons: there is no anomalous scattering of electrons; "
             f"leave them out, or use kind='xray' rather than {kind!r}"
         )
+    if kind == "neutron" and isinstance(addends, AnomalousAddends):
+        raise CrystalError(
+            "these addends are f' + i f'' of X-rays, in electrons, as .xtal.addends() gives them; "
+            "neutrons have no such ones: leave them out, or give some in fm, {'Gd': -3.0 + 2.0j}"
+        )
     addend = addend_of_types(symbols, nuclear_charges(symbols) if kind == "mott_bethe" else addends)
     atoms = Scatterers(
         cell=cell,
@@ -226,9 +236,9 @@ def scatterers(
         types=types,
         addend=addend,
         index=index,
-        fract=cell.fractionalize(numbers["xyz"][present]),
+        fract=cell.fractionalize(xyz[present]),
         weight=weight[present],
-        b_iso=np.where(is_anisotropic, 0.0, numbers["b_iso"])[present],
+        b_iso=np.where(is_anisotropic, 0.0, b_iso)[present],
         u_aniso=np.where(is_anisotropic[:, None], u_aniso, 0.0)[present],
         is_anisotropic=is_anisotropic[present],
         _labels={name: values[present] for name, values in labels.items()},
@@ -255,6 +265,18 @@ def _finite(model: xr.Dataset, name: str, labels: Mapping[str, NDArray[Any]]) ->
             "atoms out, model.isel(atom=...)"
         )
     return values
+
+
+def _weights(model: xr.Dataset, labels: Mapping[str, NDArray[Any]]) -> Floats:
+    """Return what each atom counts in a sum over all operations."""
+    divisor = _finite(model, "occupancy_divisor", labels)
+    rows = np.flatnonzero(divisor < 1)
+    if rows.size:
+        raise CrystalError(
+            f"occupancy_divisor of {names_of(labels, rows)} is {divisor[rows[0]]:g}; it is 1, or "
+            "the order of the site symmetry"
+        )
+    return _finite(model, "occupancy", labels) / divisor
 
 
 def _anisotropic(

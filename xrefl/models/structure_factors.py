@@ -10,23 +10,27 @@ import numpy as np
 import xarray as xr
 
 from xrefl.errors import CrystalError, CrystalWarning, warn_caller
+from xrefl.fourier.structure_factors import UNITS
 from xrefl.hkl.crystal import Crystal
 from xrefl.hkl.values import amplitude_phase
 from xrefl.models.blur import Blur
 from xrefl.models.direct import direct_sum
 from xrefl.models.reflections import Reflections, Wanted, as_indices, wanted_reflections
 from xrefl.models.scatterers import Radiation, Scatterers, scatterers
+from xrefl.models.symmetry import as_symmetry_demands
 from xrefl.scattering.form_factor import FormFactor
 from xrefl.scattering.mott_bethe import mott_bethe_factor
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from xrefl.crystal.cell import UnitCell
+    from xrefl.crystal.miller import Column
+
 __all__ = ["structure_factors"]
 
 # Å²; U in four decimals, as PDB files have it, may be off by as much.
 _ROUNDING = 0.01
-_UNITS = {"xray": "e", "electron": "Å", "neutron": "fm", "mott_bethe": "Å"}
 
 
 def structure_factors(
@@ -59,8 +63,9 @@ def structure_factors(
         are computed.
     hkl : Dataset, DataArray or Miller indices, optional
         The reflections: merged or unmerged ones, whose coordinates the result has; or a list of
-        tuples, an array (n, 3), one tuple (h, k, l), or a tuple of three arrays. Chunks of
-        dask-backed reflections are calculated when they are needed.
+        tuples, an array (n, 3), one tuple (h, k, l), a tuple of three arrays, or a DataFrame with
+        columns or levels of its index named h, k, l or H, K, L. Chunks of dask-backed reflections
+        are calculated when they are needed.
     dmin : float, optional
         In place of ``hkl``: all unique reflections with d >= dmin, in Å, without 0 0 0 and absent
         ones.
@@ -74,13 +79,15 @@ def structure_factors(
         in Å, with NaN where a nucleus is at ``xyz``: so protons of hydrogens may be farther out
         than their electrons.
     addends : mapping of str to complex, optional
-        What is added to the form factors of elements at all angles, {"Se": -1.4 + 0.7j};
-        `addends` looks f' + i f'' up. Elements that are not in it get nothing.
+        What is added to the form factors of elements at all angles, {"Se": -1.4 + 0.7j}, in
+        electrons for X-rays and fm for neutrons (electrons take none). `addends` looks f' + i f''
+        of X-rays up. Elements that are not in it get nothing.
     friedel : bool
         Give F(+) and PHI(+) of h, and F(-) and PHI(-) of -h. Without f'' they only differ in the
         sign of the phase.
     use_charge : bool
-        Use form factors of ions where the model has charges, and the table those ions.
+        Use form factors of ions where the model has charges; ions that are not in the table count
+        as neutral atoms.
     normalized : bool
         Scale form factors for X-rays to the number of electrons at s = 0. Those of the tables are
         off by up to 0.1 %.
@@ -95,13 +102,16 @@ def structure_factors(
     -------
     Dataset
         Merged reflections, or observations, with ``F`` and ``PHI`` (degrees), float64.
-        ``ds.xtal.structure_factor("F", "PHI")`` makes complex numbers of them.
+        ``ds.xtal.structure_factor("F", "PHI")`` makes complex numbers of them. Attributes say what
+        was calculated, ``kind`` and ``method``. Absent reflections are exactly 0; without f''
+        phases of centric ones are exactly 0 or 180 degrees, or what else they are restricted to.
 
     Raises
     ------
     CrystalError
         The model has no atoms, more than one model, no cell or space group; an element is not
-        known; a coordinate, occupancy or B is missing; or arguments make no sense.
+        known; a coordinate, occupancy or B is missing; arguments make no sense; no reflections are
+        within ``dmin``, or more than half of the memory holds.
     CrystalMismatchError
         The reflections are of another crystal.
     MillerIndexError
@@ -110,7 +120,8 @@ def structure_factors(
     Warns
     -----
     CrystalWarning
-        An atom has a negative B: it scatters more with angle.
+        An atom has a negative B: it scatters more with angle. Or ``use_charge`` finds ions that
+        are not in the table, which count as neutral atoms.
 
     Examples
     --------
@@ -135,7 +146,8 @@ def structure_factors(
         addends=addends,
     )
     wanted = wanted_reflections(hkl, dmin, Crystal(atoms.cell, atoms.spacegroup))
-    if (method or ("direct" if dmin is None else "fft")) == "direct":
+    method = method or ("direct" if dmin is None else "fft")
+    if method == "direct":
         if (rate, blur, cutoff) != (1.5, "auto", None):
             raise CrystalError("rate, blur and cutoff are of a density: use method='fft'")
         calculate = partial(direct_sum, atoms)
@@ -145,6 +157,7 @@ def structure_factors(
         calculate = partial(fft_sum, atoms, kind=kind, rate=rate, blur=blur, cutoff=cutoff)
         wanted = wanted.in_one_chunk()
     _warn_of_growth(atoms)
+    calculate = partial(_symmetric, calculate, atoms)
     f = _values(wanted.hkl, calculate, atoms, kind)
     if not friedel:
         result = _columns(f, wanted, kind)
@@ -152,11 +165,18 @@ def structure_factors(
         if atoms.addend.imag.any():
             mates = _values(tuple(-one for one in wanted.hkl), calculate, atoms, kind)
         else:
-            mates = f.conj()
+            mates = f.conj() + 0  # no -0.0, which would make -180 of 180 degrees
         minus = _columns(mates, wanted, kind, "(-)")
         result = _columns(f, wanted, kind, "(+)").assign(minus.data_vars)
     attrs = {"cell": list(atoms.cell.parameters), "spacegroup": atoms.spacegroup.name}
-    return result.assign_attrs(attrs)
+    return result.assign_attrs(attrs, kind=kind, method=method)
+
+
+def _symmetric(
+    calculate: Callable[..., NDArray[np.complex128]], atoms: Scatterers, hkl: tuple[Column, ...]
+) -> NDArray[np.complex128]:
+    real = not atoms.addend.imag.any()
+    return as_symmetry_demands(calculate(hkl), hkl, atoms.spacegroup, real=real)
 
 
 def _values(
@@ -166,25 +186,34 @@ def _values(
     kind: Radiation,
 ) -> xr.Variable:
     """Return the structure factors of Miller indices, lazy where these are."""
-
-    def of_rows(*columns: NDArray[np.int32]) -> NDArray[np.complex128]:
-        indices = as_indices(columns)
-        f = calculate(indices)
-        if kind == "mott_bethe":
-            f *= mott_bethe_factor(atoms.cell.inv_d2(indices))
-        return f
-
     values: xr.Variable = xr.apply_ufunc(
-        of_rows, *hkl, dask="parallelized", output_dtypes=[np.complex128]
+        partial(_of_rows, calculate, atoms.cell if kind == "mott_bethe" else None),
+        *hkl,
+        dask="parallelized",
+        output_dtypes=[np.complex128],
+        keep_attrs=False,
     )
     return values
+
+
+def _of_rows(
+    calculate: Callable[..., NDArray[np.complex128]],
+    cell: UnitCell | None,
+    *hkl: NDArray[np.int32],
+) -> NDArray[np.complex128]:
+    """Return structure factors; those of X-rays become those of electrons where a cell is given."""
+    indices = as_indices(hkl)
+    f = calculate(indices)
+    if cell is not None:
+        f *= mott_bethe_factor(cell.inv_d2(indices))
+    return f
 
 
 def _columns(f: xr.Variable, wanted: Reflections, kind: Radiation, half: str = "") -> xr.Dataset:
     """Return amplitudes and phases, those of Friedel mates with a mark in their labels."""
     values = xr.DataArray(f, wanted.coords)
     ds = amplitude_phase(values, amplitude=f"F{half}", phase=f"PHI{half}")
-    ds[f"F{half}"].attrs |= {"mtz_type": "G" if half else "F", "units": _UNITS[kind]}
+    ds[f"F{half}"].attrs |= {"mtz_type": "G" if half else "F", "units": UNITS[kind]}
     return ds
 
 

@@ -194,14 +194,15 @@ def _moved_inside(place: Placement, axis: str, at: float) -> tuple[float, float]
 
 
 def _range(place: Placement, axis: str, wanted: Any) -> tuple[float, float]:
-    """Return a range that the map covers: by default a whole cell, or all that there is."""
+    """Return a range that the map covers: by default all that there is."""
     start, size, grid = _along(place, axis)
     if wanted is None:
         if size == 1 < grid:
             raise FormatError(
                 f"the map has one point along {axis}: the only section is {axis}={start / grid:g}"
             )
-        return (0.0, 1.0) if size >= grid else (start / grid, (start + size - 1) / grid)
+        last = start + (size if size == grid else size - 1)  # a whole cell goes on to the next
+        return start / grid, last / grid
     if not _covers(place, axis, wanted):
         raise FormatError(
             f"{axis}=({wanted[0]:g}, {wanted[1]:g}) is not within the map, which reaches from "

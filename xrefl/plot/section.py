@@ -11,7 +11,16 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from xrefl.errors import FormatError
-from xrefl.plot._axes import NEGATIVE, POSITIVE, axes_for, legend_beside, pyplot
+from xrefl.plot._axes import axes_for, draw_legend, pyplot
+from xrefl.plot._levels import (
+    Sigma,
+    checked_levels,
+    checked_sigma,
+    default_levels,
+    line_width,
+    scale,
+    shades,
+)
 from xrefl.plot._plane import Place, Plane, plane
 
 if TYPE_CHECKING:
@@ -21,16 +30,28 @@ __all__ = ["section"]
 
 _LETTER = dict(zip("xyz", "abc", strict=True))
 _ANGLE = dict(zip("xyz", "αβγ", strict=True))
-# Contours that nobody has asked for are no more than these.
-_MOST_LEVELS = 8
+_VECTOR = dict(zip("xyz", "uvw", strict=True))
 
 
 class _Field(NamedTuple):
-    """Values at places along two axes."""
+    """Values at places along two axes, and the levels of contours, in one unit."""
 
     first: NDArray[np.float64]
     second: NDArray[np.float64]
     values: NDArray[np.float64]
+    levels: NDArray[np.float64]
+
+    def limits(self) -> tuple[float, float]:
+        """Return the smallest and the largest value, NaN where there are none."""
+        known = self.values[np.isfinite(self.values)]
+        return (float(known.min()), float(known.max())) if known.size else (math.nan, math.nan)
+
+
+class _Line(NamedTuple):
+    """A contour."""
+
+    level: float
+    style: dict[str, Any]
 
 
 def section(
@@ -40,15 +61,18 @@ def section(
     y: Place = None,
     z: Place = None,
     levels: Sequence[float] | None = None,
-    sigma: bool = True,
+    sigma: Sigma = True,
     color: str | None = None,
+    label: str | None = None,
+    legend: bool = True,
     ax: Axes | None = None,
 ) -> Axes:
     """Draw a plane section of a map as contours, in Å and with the true angle between the axes.
 
     The section at constant z has a to the right and b upward, seen against c; that at constant
     y has a to the right and c upward, seen along b; that at constant x has b to the right and c
-    upward, seen against a. Lines of the unit cell are drawn where they are in the picture.
+    upward, seen against a. Lines of the unit cell are drawn where they are in the picture. A
+    Patterson map, whose name is "patterson", has u, v and w instead of x, y and z in the picture.
 
     Parameters
     ----------
@@ -57,19 +81,31 @@ def section(
         contours need of the whole map are computed.
     x, y, z : float or tuple of 2 float, optional
         One number, which says where the section is, as a fraction of the cell axis. The others
-        may be ranges, also of more than one cell; by default one cell, or what there is of it.
-        Between the points of the grid there are cubic splines, as in `interpolate` with
-        ``order=3``; where the map has missing values, it is linear.
+        may be ranges, also of more than one cell; by default what the map has, be it one cell, a
+        part, or a box that reaches into several cells. Between the points of the grid there are
+        cubic splines, as in `interpolate` with ``order=3``; where the map has missing values, it
+        is linear.
     levels : sequence of float, optional
         Contours; those of negative values are dashed and in another colour. By default they
         are 1 σ, 2 σ, 3 σ and so on, up to the largest value of the map; or 1 σ, 2 σ, 4 σ, 8 σ
-        if that is beyond 9 σ. For a difference map give both signs, as (-4, -3, 3, 4).
-    sigma : bool
+        if that is beyond 9 σ. Those of a difference map are ±3 σ, ±4 σ and so on (or ±3 σ, ±6 σ,
+        ±12 σ beyond 11 σ): of a map that goes beyond 3 σ on both sides, and whose deepest hole is
+        more than 0.7 times as deep as its highest peak is high.
+    sigma : bool, float, or DataArray of one number
         Whether levels are (ρ - mean)/σ, with mean and standard deviation of all points of the
-        map; otherwise they are values of the map itself.
+        map; otherwise they are values of the map itself, in ``attrs["units"]``, and by default
+        at even steps. A number is σ itself, in the units of the map: levels are ρ/σ. With
+        ``sigma=whole.std()``, where the whole map has mean 0, as Fourier maps without F(000) do,
+        parts of it and masked maps have contours at the same values.
     color : str, optional
         One colour for all contours, which tells maps apart that are drawn into the same axes; by
         default positive levels are blue, and darker the higher they are.
+    label : str, optional
+        What the legend calls the map.
+    legend : bool
+        Whether to draw one. It lists the contours that the section has. It stands beside the
+        picture where there is room: in a new figure, or one whose layout makes room, as that of
+        ``plt.subplots(1, 2, layout="constrained")``; in other figures it is in a corner.
     ax : matplotlib Axes, optional
         Where to draw; by default a new figure.
 
@@ -81,7 +117,8 @@ def section(
     Raises
     ------
     FormatError
-        This is no map, no section, or one where the map does not reach.
+        This is no map, no section, or one where the map does not reach; levels are not numbers,
+        or ``sigma`` is not positive.
     CrystalError
         The unit cell is not known.
     XreflError
@@ -96,11 +133,20 @@ def section(
     >>> ax.get_xlabel(), ax.get_ylabel(), ax.get_title()
     ('a / Å', 'c sin β / Å', 'y = 0.5')
     >>> matplotlib.pyplot.close(ax.figure)
+
+    In a box around a residue, contours in σ of the whole map:
+
+    >>> model = xrefl.open_model(xrefl.tutorial.path("5wkd", kind="model"))
+    >>> box = rho.xtal.box_around(model.isel(atom=model.seqnum == 303), 2.0)
+    >>> ax = box.xtal.plot.section(y=0, levels=[1, 2, 3], sigma=rho.std())
+    >>> matplotlib.pyplot.close(ax.figure)
     """
     pyplot()
-    given = None if levels is None else _checked(levels)
+    _require_map(rho)
+    given = None if levels is None else checked_levels(levels)
+    scaling = checked_sigma(sigma)
     shown = plane(rho, x, y, z)
-    field, chosen = _scaled(rho, shown, given, sigma)
+    field = _scaled(rho, shown, given, scaling)
     (low_x, high_x), (low_y, high_y) = shown.ranges
     corners = shown.skew.to_picture(
         np.array([low_x, high_x, high_x, low_x]), np.array([low_y, low_y, high_y, high_y])
@@ -108,53 +154,38 @@ def section(
     ax = axes_for(ax, np.ptp(corners[0]), np.ptp(corners[1]))
     ax.margins(0.02)
     frame = _draw_frame(ax, shown, np.column_stack(corners))
-    _draw_contours(ax, shown, field, chosen, color, frame)
-    _label(ax, shown, chosen, "σ" if sigma else str(rho.attrs.get("units", "")), color)
+    lines = _draw_contours(ax, shown, field, color, frame)
+    _name_axes(ax, shown, rho.name == "patterson")
+    if legend:
+        unit = "σ" if scaling else str(rho.attrs.get("units", ""))
+        _draw_legend(ax, field, lines, unit, label)
     return ax
 
 
-def _checked(levels: Sequence[float]) -> NDArray[np.float64]:
-    numbers = np.atleast_1d(np.asarray(levels))
-    if numbers.dtype.kind not in "fiu" or numbers.ndim != 1 or not np.isfinite(numbers).all():
-        raise FormatError(f"levels are numbers, as [1, 2, 3], not {levels!r}")
-    return np.unique(numbers.astype(np.float64))
+def _require_map(rho: xr.DataArray) -> None:
+    """Raise FormatError if these are reflections; `placement` tells other misuse."""
+    if {"hkl", "obs"} & set(rho.dims):
+        name = "this" if rho.name is None else repr(rho.name)
+        raise FormatError(
+            f"{name} is a column of reflections, not a map: ds.xtal.to_map(f, phi) and "
+            "ds.xtal.to_patterson(f) make maps of them; .xtal.plot.zone('hk0') draws reflections"
+        )
 
 
 def _scaled(
-    rho: xr.DataArray, shown: Plane, levels: NDArray[np.float64] | None, sigma: bool
-) -> tuple[_Field, NDArray[np.float64]]:
-    """Return the values of the plane, in σ if levels are, and the levels."""
+    rho: xr.DataArray, shown: Plane, given: NDArray[np.float64] | None, sigma: bool | float
+) -> _Field:
+    """Return the values of the plane in the unit of the levels, and the levels."""
     wanted = {"box": shown.box.drop_vars(list(shown.box.coords))}
-    if sigma:
+    if sigma is True or (given is None and sigma is False):
         wanted |= {"mean": rho.mean(dtype=np.float64), "std": rho.std(dtype=np.float64)}
-    if levels is None:
-        wanted["max"] = rho.max()
+    if given is None:
+        wanted |= {"min": rho.min(), "max": rho.max()}
     known = xr.Dataset(wanted).compute()
     across, up, values = shown.sampled(known["box"].values)
-    mean, std = (float(known["mean"]), float(known["std"])) if sigma else (0.0, 1.0)
-    if levels is None:
-        largest = float(known["max"]) - mean
-        levels = _levels(largest / std if std > 0 else 0.0, sigma)
-    values = (values - mean) / std if std > 0 else np.full(values.shape, np.nan)  # a flat map
-    return _Field(across, up, values), levels
-
-
-def _levels(largest: float, sigma: bool) -> NDArray[np.float64]:
-    """Return contours up to the largest value.
-
-    Of σ they are whole numbers from 1 up, each twice the one before if there would be many;
-    else they are at even steps of 1, 2 or 5 times a power of ten.
-    """
-    if not (math.isfinite(largest) and largest > 0):
-        return np.array([])
-    if sigma and largest < _MOST_LEVELS + 1:
-        return np.arange(1.0, int(largest) + 1)
-    if sigma:
-        return np.array([2.0**i for i in range(int(math.log2(largest)) + 1)])
-    power = 10.0 ** math.floor(math.log10(largest / _MOST_LEVELS))
-    steps = (power, 2 * power, 5 * power, 10 * power)
-    step = next(one for one in steps if largest / one < _MOST_LEVELS + 1)
-    return np.arange(1.0, int(largest / step) + 1) * step
+    zero, unit = scale(sigma, known)
+    values = (values - zero) / unit if unit > 0 else np.full(values.shape, np.nan)  # a flat map
+    return _Field(across, up, values, default_levels(known, sigma) if given is None else given)
 
 
 def _draw_frame(ax: Axes, shown: Plane, corners: NDArray[np.float64]) -> Any:
@@ -177,61 +208,58 @@ def _whole_numbers(low: float, high: float) -> range:
 
 
 def _draw_contours(
-    ax: Axes,
-    shown: Plane,
-    field: _Field,
-    levels: NDArray[np.float64],
-    color: str | None,
-    frame: Any,
-) -> None:
+    ax: Axes, shown: Plane, field: _Field, color: str | None, frame: Any
+) -> list[_Line]:
+    """Draw the levels that the section reaches, and return them, the lowest first."""
     across, up = shown.skew.to_picture(*np.meshgrid(field.first, field.second, indexing="ij"))
-    known = field.values[np.isfinite(field.values)]
-    inside = (levels > known.min()) & (levels < known.max()) if known.size else levels < -np.inf
-    if inside.any():
-        styles = ["--" if level < 0 else "-" for level in levels[inside]]
-        colors = [one for one, drawn in zip(_colors(levels, color), inside, strict=True) if drawn]
-        lines = ax.contour(
+    low, high = field.limits()
+    width = line_width(field.levels)
+    lines = [
+        _Line(level, {"color": shade, "ls": "--" if level < 0 else "-", "lw": width})
+        for level, shade in zip(field.levels.tolist(), shades(field.levels, color), strict=True)
+        if low < level < high
+    ]
+    if lines:
+        drawn = ax.contour(
             across,
             up,
             np.ma.masked_invalid(field.values),
-            levels=levels[inside].tolist(),
-            colors=colors,
-            linestyles=styles,
-            linewidths=0.9,
+            levels=[line.level for line in lines],
+            colors=[line.style["color"] for line in lines],
+            linestyles=[line.style["ls"] for line in lines],
+            linewidths=width,
             zorder=2,
         )
-        lines.set_clip_path(frame)
+        drawn.set_clip_path(frame)
     ax.use_sticky_edges = False  # contours would leave no margins
     ax.autoscale_view(tight=False)
+    return lines
 
 
-def _colors(levels: NDArray[np.float64], color: str | None) -> list[Any]:
-    """Return colours of levels, darker the farther they are from zero."""
-    from matplotlib.colors import to_rgb
-
-    shades = []
-    for level in levels:
-        same = np.sort(np.abs(levels[np.sign(levels) == np.sign(level)]))
-        rank = np.searchsorted(same, abs(level)) / max(len(same) - 1, 1)
-        shade = np.array(to_rgb(color or (NEGATIVE if level < 0 else POSITIVE)))
-        if color is None and rank < 0.5:
-            shade += (1 - shade) * (0.5 - rank)
-        elif color is None:
-            shade *= 1.5 - rank
-        shades.append(tuple(shade.tolist()))
-    return shades
+def _draw_legend(ax: Axes, field: _Field, lines: list[_Line], unit: str, label: str | None) -> None:
+    """Say which contours there are, or where there are none, between which values."""
+    if label is not None:
+        ax.plot([], [], ls="none", label=label)
+    for level, style in reversed(lines):
+        ax.plot([], [], label=f"{level:g} {unit}".strip(), **style)
+    if not lines:
+        low, high = field.limits()
+        found = f": {low:.2g} to {high:.2g} {unit}".strip() if low < high else ""
+        ax.plot([], [], ls="none", label=f"no contours{found}")
+    draw_legend(ax, handlelength=1.5)
 
 
-def _label(
-    ax: Axes, shown: Plane, levels: NDArray[np.float64], unit: str, color: str | None
-) -> None:
+def _name_axes(ax: Axes, shown: Plane, is_patterson: bool) -> None:
+    """Name the axes of the cell; vectors of a Patterson map have the coordinates u, v and w."""
     first, second = (_LETTER[axis] for axis in shown.axes)
     upright = second if abs(shown.skew.cosine) < 1e-9 else f"{second} sin {_ANGLE[shown.cut]}"
+    cut = shown.cut
+    if is_patterson:
+        cut = _VECTOR[cut]
+        first, upright = (
+            f"{_VECTOR[axis]} {name}"
+            for axis, name in zip(shown.axes, (first, upright), strict=True)
+        )
     ax.set_xlabel(f"{first} / Å")
     ax.set_ylabel(f"{upright} / Å")
-    ax.set_title(f"{shown.cut} = {shown.at:.4g}")
-    for level, shade in list(zip(levels, _colors(levels, color), strict=True))[::-1]:
-        style = "--" if level < 0 else "-"
-        ax.plot([], [], color=shade, ls=style, lw=1.2, label=f"{level:g} {unit}".strip())
-    if levels.size:
-        legend_beside(ax, frameon=False, handlelength=1.5)
+    ax.set_title(f"{cut} = {shown.at:.4g}")

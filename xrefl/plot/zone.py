@@ -12,13 +12,14 @@ from numpy.typing import NDArray
 from xrefl.crystal.cell import UnitCell
 from xrefl.crystal.spacegroup import SpaceGroup
 from xrefl.errors import CrystalError, FormatError, MillerIndexError, MissingColumnError
+from xrefl.fourier.layout import is_grid, is_map
 from xrefl.hkl import find
 from xrefl.hkl.changes import Changes, changed_columns, with_partners
 from xrefl.hkl.crystal import merged_index, space_group, unit_cell
 from xrefl.hkl.expand import expand_to_p1
 from xrefl.hkl.friedel import friedel_pairs
 from xrefl.hkl.packing import pack
-from xrefl.plot._axes import NEGATIVE, POSITIVE, axes_for, legend_beside, pyplot
+from xrefl.plot._axes import NEGATIVE, POSITIVE, axes_for, draw_legend, pyplot
 from xrefl.plot._zones import Zone, parse_zone
 
 if TYPE_CHECKING:
@@ -31,6 +32,8 @@ _DEFAULT_TYPES = ("F", "J", "E", "G", "K")
 _SIGMAS = ("Q", "L", "M")
 # Spacings that circles may have, Å, but for powers of ten.
 _ROUND = (1.0, 1.2, 1.5, 1.8, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0)
+# Areas of the smallest dot, of the circle of a value of 0 and of a cross, square points.
+_LEAST, _CIRCLE, _CROSS = 3.0, 9.0, 14.0
 # What the picture has about the outermost circle.
 _ROOM = 1.12
 
@@ -46,20 +49,24 @@ def zone(
     column: str | None = None,
     *,
     dmin: float | None = None,
+    legend: bool = True,
     ax: Axes | None = None,
 ) -> Axes:
     """Draw a zone of reflections, a plane of the reciprocal lattice, at its true angles.
 
-    Reflections are dots whose areas are as their values; negative values are in another colour.
-    Symmetry mates are filled in, and Friedel mates: of columns such as F(+) with the values of
-    the other mate, where there are both. Small grey dots are reflections without a value. Where
-    the lattice has points and nothing is drawn, reflections are systematically absent.
+    Reflections are dots whose areas are as their values, but none is too small to be seen; the
+    legend has the value up to which dots are of the smallest size. Negative values are in another
+    colour, and small open circles are values of 0. Symmetry mates are filled in, and Friedel
+    mates: of columns such as F(+) with the values of the other mate, where there are both. Small
+    grey crosses are reflections without a value. Where the lattice has points and nothing is
+    drawn, reflections are systematically absent.
 
     Parameters
     ----------
     data : Dataset or DataArray
         Merged reflections, or one column of them. Of dask-backed columns the rows that are
-        drawn are computed.
+        drawn are computed. Of a condition, as ``ds.FREE == 0``, dots are where it is true, and
+        open circles where it is not.
     name : str
         Two letters and one index, as "hk0", "h1l" or "-1kl"; or two letters in three places, as
         "hhl" or "h-hl". The first letter grows to the right, the second upward.
@@ -68,6 +75,8 @@ def zone(
         (types F and J, then E, G, K); where there is none, the first of them.
     dmin : float, optional
         Å. By default that of the reflections that are drawn.
+    legend : bool
+        Whether to draw one, as in `section`.
     ax : matplotlib Axes, optional
         Where to draw; by default a new figure.
 
@@ -86,7 +95,8 @@ def zone(
     MissingColumnError
         There is no such column, or no column of amplitudes or intensities.
     FormatError
-        The column is not of numbers, or of phases, which have no size.
+        The column is not of numbers, or of phases or free flags, which have no size; or this is
+        a map or a reciprocal grid.
     CrystalError
         Unit cell or space group are not known, or ``dmin`` is not positive.
     XreflError
@@ -103,7 +113,7 @@ def zone(
     """
     pyplot()
     plane = parse_zone(name)
-    merged_index(data)
+    _require_reflections(data)
     cell, group = unit_cell(data), space_group(data)
     ds, label = _chosen(data, column)
     dots = _dots(ds, label, group, plane)
@@ -126,12 +136,33 @@ def zone(
     missing = _missing(plane, cell, group, dots.hkl, limit)
     places = plane.to_picture(np.concatenate([dots.hkl, missing]), cell)
     _draw_circles(ax, plane.height2(cell), limit, radius, places)
-    _draw_dots(ax, places[: len(dots.hkl)], dots.values, step / reach)
-    _draw_missing(ax, places[len(dots.hkl) :])
-    called = f"|{label}|" if ds[label].dtype.kind == "c" else label
-    legend_beside(ax, title=called, frameon=False)
+    most = _largest_area(ax, step / reach)
+    drawn = places[: len(dots.hkl)]
+    if ds[label].dtype.kind == "b":
+        _draw_condition(ax, drawn, dots.values > 0, most)
+    else:
+        _draw_dots(ax, drawn, dots.values, most)
+    _draw_missing(ax, places[len(dots.hkl) :], most)
+    if legend:
+        draw_legend(ax, title=f"|{label}|" if ds[label].dtype.kind == "c" else label)
     _draw_axes(ax, plane, cell, reach)
     return ax
+
+
+def _require_reflections(data: xr.Dataset | xr.DataArray) -> None:
+    """Raise an error if these are not merged reflections with an index."""
+    if isinstance(data, xr.DataArray) and is_map(data):
+        raise FormatError(
+            "this is a map; it has no Miller indices. Draw a section of it, "
+            ".xtal.plot.section(z=0), or a zone of its structure factors: "
+            "rho.xtal.to_structure_factors().xtal.plot.zone('hk0')"
+        )
+    if isinstance(data, xr.DataArray) and is_grid(data):
+        raise FormatError(
+            "this is a reciprocal grid; grid.xtal.to_structure_factors().xtal.plot.zone('hk0') "
+            "draws its reflections"
+        )
+    merged_index(data)
 
 
 def _chosen(data: xr.Dataset | xr.DataArray, column: str | None) -> tuple[xr.Dataset, str]:
@@ -157,7 +188,24 @@ def _chosen(data: xr.Dataset | xr.DataArray, column: str | None) -> tuple[xr.Dat
         raise FormatError(
             f"{label!r} is a column of phases, which have no size; draw its amplitudes"
         )
+    if chosen.dtype.kind != "b" and _is_free_flag(label, chosen):
+        raise FormatError(
+            f"{label!r} is a column of flags, which have no size; draw where they have one value: "
+            f"(ds[{label!r}] == 0).xtal.plot.zone('hk0')"
+        )
     return ds, label
+
+
+def _is_free_flag(label: str, column: xr.DataArray) -> bool:
+    """Tell whether label and type are those of free flags; values are not looked at."""
+    if column.dtype.kind == "c":
+        return False
+    nothing = xr.Dataset({label: ("hkl", np.empty(0, column.dtype), column.attrs)})
+    try:
+        find.free_flag(nothing)
+    except MissingColumnError:
+        return False
+    return True
 
 
 def _default_column(ds: xr.Dataset) -> str:
@@ -271,39 +319,66 @@ def _missing(
     return np.asarray(possible[~known])
 
 
-def _draw_dots(
-    ax: Axes, places: NDArray[np.float64], values: NDArray[np.float64], step: float
-) -> None:
-    """Draw dots that do not touch their neighbours, and a legend of their sizes.
+def _largest_area(ax: Axes, step: float) -> float:
+    """Return the area of dots that do not touch their neighbours, square points.
 
     Parameters
     ----------
-    places : ndarray, shape (n, 2)
-    values : ndarray, shape (n,)
     step : float
         The distance of neighbours, relative to the radius of the picture.
     """
     extent = ax.get_window_extent()
     inches = min(extent.width, extent.height) / ax.figure.dpi
     points = 72 * inches * step / (2 * _ROOM)
-    most = min(max(0.95 * points, 2.5), 14.0) ** 2
-    largest = float(np.abs(values).max()) or 1.0
-    for negative, color in ((False, POSITIVE), (True, NEGATIVE)):
-        these = (values < 0) == negative
-        if these.any():
-            area = most * np.abs(values[these]) / largest
-            x, y = places[these].T
-            ax.scatter(x, y, s=area, color=color, linewidths=0, zorder=3)
-    for value in _legend_values(largest):
-        ax.scatter([], [], s=most * value / largest, color=POSITIVE, lw=0, label=f"{value:g}")
-    if (values < 0).any():
-        ax.scatter([], [], s=most / 2, color=NEGATIVE, lw=0, label="negative")
+    return min(max(0.95 * points, 2.5), 14.0) ** 2
 
 
-def _draw_missing(ax: Axes, places: NDArray[np.float64]) -> None:
+def _draw_dots(
+    ax: Axes, places: NDArray[np.float64], values: NDArray[np.float64], most: float
+) -> None:
+    """Draw dots with areas up to the largest one, and a legend of their sizes."""
+    sizes = np.abs(values)
+    largest = float(sizes.max())
+    if largest > 0:
+        least = min(_LEAST / most, 0.2) * largest  # what dots of the smallest size stand for
+        for negative, color in ((False, POSITIVE), (True, NEGATIVE)):
+            these = (sizes > 0) & ((values < 0) == negative)
+            if these.any():
+                area = most * np.maximum(sizes[these], least) / largest
+                x, y = places[these].T
+                ax.scatter(x, y, s=area, color=color, linewidths=0, zorder=3)
+        known = [(f"{value:g}", value) for value in _legend_values(largest) if value > least]
+        if (sizes[sizes > 0] < least).any():
+            known.append((f"up to {least:.2g}", least))
+        for text, value in known:
+            ax.scatter([], [], s=most * value / largest, color=POSITIVE, lw=0, label=text)
+        if (values < 0).any():
+            ax.scatter([], [], s=most / 5, color=NEGATIVE, lw=0, label="negative")
+    _draw_circlets(ax, places[values == 0], most, "0")
+
+
+def _draw_condition(
+    ax: Axes, places: NDArray[np.float64], true: NDArray[np.bool_], most: float
+) -> None:
+    """Draw dots where a condition is true, and small open circles where it is not."""
+    if true.any():
+        x, y = places[true].T
+        ax.scatter(x, y, s=most / 2, color=POSITIVE, linewidths=0, zorder=3, label="true")
+    _draw_circlets(ax, places[~true], most, "false")
+
+
+def _draw_circlets(ax: Axes, places: NDArray[np.float64], most: float, label: str) -> None:
+    if len(places):
+        style: dict[str, Any] = {"facecolors": "none", "edgecolors": POSITIVE, "linewidths": 0.6}
+        x, y = places.T
+        ax.scatter(x, y, s=min(_CIRCLE, most), zorder=3, label=label, **style)
+
+
+def _draw_missing(ax: Axes, places: NDArray[np.float64], most: float) -> None:
     if len(places):
         x, y = places.T
-        ax.scatter(x, y, s=9, marker="+", color="0.6", linewidths=0.6, zorder=2, label="no value")
+        style: dict[str, Any] = {"marker": "+", "color": "0.5", "linewidths": 0.7}
+        ax.scatter(x, y, s=min(_CROSS, most), zorder=2, label="no value", **style)
 
 
 def _legend_values(largest: float) -> list[float]:

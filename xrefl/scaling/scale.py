@@ -173,8 +173,8 @@ def _with_fixed(
 
 def _coefficients(b: Array, tensors: Array, group: SpaceGroup) -> Array:
     """Return what multiples of the basis a tensor is the sum of."""
-    found: Array = np.einsum("cij,ij->c", tensors, tensor(b[np.newaxis])[0])
-    allowed = components(np.einsum("c,cij->ij", found, tensors)[np.newaxis])[0]
+    found: Array = np.einsum("cij,ij->c", tensors, tensor(b))
+    allowed = components(np.einsum("c,cij->ij", found, tensors))
     if np.abs(allowed - b).max() > _SAME_TENSOR * max(1.0, np.abs(b).max()):
         nearest = ", ".join(f"{value:g}" for value in allowed)
         raise CrystalError(

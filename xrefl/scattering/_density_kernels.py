@@ -75,6 +75,64 @@ def sum_five(
         r0, r1, r2, r3, r4 = q0, q1, q2, q3, q4
 
 
+@helper
+def sum_tables(row: Any, count: Any, tables: Any, first: Any, factors: Any) -> None:
+    """Write the sum of tables from their column ``first`` on, times factors, to a row."""
+    for at in range(0, count, _LANES):
+        s0 = s1 = s2 = s3 = s4 = s5 = s6 = s7 = np.float32(0)
+        for n in range(factors.size):
+            f = factors[n]
+            begin = first + at
+            v = tables[n, begin : begin + _LANES]
+            s0 += f * v[0]
+            s1 += f * v[1]
+            s2 += f * v[2]
+            s3 += f * v[3]
+            s4 += f * v[4]
+            s5 += f * v[5]
+            s6 += f * v[6]
+            s7 += f * v[7]
+        sums = row[at : at + _LANES]
+        sums[0], sums[1], sums[2], sums[3] = s0, s1, s2, s3
+        sums[4], sums[5], sums[6], sums[7] = s4, s5, s6, s7
+
+
+@helper
+def in_steps(u: Any, width: Any, steps: Any) -> Any:
+    """Return c21, c31, c32, d1, d2, d3 of a Gaussian, and the determinant of its tensor.
+
+    Its exponent is ½ rᵀ M⁻¹ r = d1 x² + d2 (y + c21 x)² + d3 (z + c31 x + c32 y)², with M = u +
+    width I and x, y, z in steps. ``u`` has NaN beside its first component where it is isotropic.
+    """
+    a11, a12, a13 = steps[0, 0], steps[0, 1], steps[0, 2]
+    a22, a23, a33 = steps[1, 1], steps[1, 2], steps[2, 2]
+    w11 = u[0] + width
+    if u[1] != u[1]:
+        i11 = i22 = i33 = 0.5 / w11
+        i12 = i13 = i23 = 0.0
+        volume = w11 * w11 * w11
+    else:
+        w22, w33 = u[1] + width, u[2] + width
+        w12, w13, w23 = u[3], u[4], u[5]
+        i11, i12, i13 = w22 * w33 - w23 * w23, w13 * w23 - w12 * w33, w12 * w23 - w13 * w22
+        volume = w11 * i11 + w12 * i12 + w13 * i13
+        half = 0.5 / volume
+        i11, i12, i13 = i11 * half, i12 * half, i13 * half
+        i22, i33 = (w11 * w33 - w13 * w13) * half, (w11 * w22 - w12 * w12) * half
+        i23 = (w12 * w13 - w11 * w23) * half
+    # the form in steps, AᵀIA with A upper triangular
+    t1 = i11 * a13 + i12 * a23 + i13 * a33
+    t2 = i12 * a13 + i22 * a23 + i23 * a33
+    t3 = i13 * a13 + i23 * a23 + i33 * a33
+    q12 = a11 * (i11 * a12 + i12 * a22)
+    q22 = a12 * (i11 * a12 + 2 * i12 * a22) + a22 * a22 * i22
+    q13, q23, q33 = a11 * t1, a12 * t1 + a22 * t2, a13 * t1 + a23 * t2 + a33 * t3
+    c31, c32 = q13 / q33, q23 / q33
+    q12, q22 = q12 - c31 * q23, q22 - c32 * q23
+    c21 = q12 / q22
+    return c21, c31, c32, a11 * a11 * i11 - c31 * q13 - c21 * q12, q22, q33, volume
+
+
 @kernel
 def fill_density(
     start: Any,
@@ -116,8 +174,6 @@ def fill_density(
     factors, ones = np.empty(count, np.float32), np.ones(count, np.float32)
     row = np.empty(room + _LANES, np.float32)
     last = count - 1
-    a11, a12, a13 = steps[0, 0], steps[0, 1], steps[0, 2]
-    a22, a23, a33 = steps[1, 1], steps[1, 2], steps[2, 2]
     for slab in range(start, stop):
         low, high = edges[slab], edges[slab + 1]
         grid[low:high] = 0
@@ -129,39 +185,12 @@ def fill_density(
             if (inside < low or inside >= high) and first_x + (low - inside) % nu > last_x:
                 continue
             kind = kinds[atom]
-            isotropic = u[atom, 1] != u[atom, 1]
             skew_x = skew_y = skew_z = False
             for n in range(count):
-                w11 = u[atom, 0] + widths[kind, n]
-                if isotropic:
-                    i11 = i22 = i33 = 0.5 / w11
-                    i12 = i13 = i23 = 0.0
-                    volume = w11 * w11 * w11
-                else:
-                    w22, w33 = u[atom, 1] + widths[kind, n], u[atom, 2] + widths[kind, n]
-                    w12, w13, w23 = u[atom, 3], u[atom, 4], u[atom, 5]
-                    i11, i12, i13 = (
-                        w22 * w33 - w23 * w23,
-                        w13 * w23 - w12 * w33,
-                        w12 * w23 - w13 * w22,
-                    )
-                    volume = w11 * i11 + w12 * i12 + w13 * i13
-                    half = 0.5 / volume
-                    i11, i12, i13 = i11 * half, i12 * half, i13 * half
-                    i22, i33 = (w11 * w33 - w13 * w13) * half, (w11 * w22 - w12 * w12) * half
-                    i23 = (w12 * w13 - w11 * w23) * half
+                c21[n], c31[n], c32[n], d1[n], d2[n], d3[n], volume = in_steps(
+                    u[atom], widths[kind, n], steps
+                )
                 height[n] = weights[atom] * amplitudes[kind, n] / math.sqrt(volume)
-                # the form in steps, AᵀIA with A upper triangular
-                t1 = i11 * a13 + i12 * a23 + i13 * a33
-                t2 = i12 * a13 + i22 * a23 + i23 * a33
-                t3 = i13 * a13 + i23 * a23 + i33 * a33
-                q12 = a11 * (i11 * a12 + i12 * a22)
-                q22 = a12 * (i11 * a12 + 2 * i12 * a22) + a22 * a22 * i22
-                q13, q23, q33 = a11 * t1, a12 * t1 + a22 * t2, a13 * t1 + a23 * t2 + a33 * t3
-                c31[n], c32[n], d3[n] = q13 / q33, q23 / q33, q33
-                q12, q22 = q12 - c31[n] * q23, q22 - c32[n] * q23
-                c21[n], d2[n] = q12 / q22, q22
-                d1[n] = a11 * a11 * i11 - c31[n] * q13 - c21[n] * q12
                 fall_y[n], fall_z[n] = math.exp(-2 * d2[n]), math.exp(-2 * d3[n])
                 skew_y |= abs(c21[n]) > 1e-12
                 skew_x |= abs(c31[n]) > 1e-12
@@ -223,25 +252,7 @@ def fill_density(
                             wanted = factors if skew_z else ones
                             fill_gaussians(along_z, begin_z, length, d3, fall_z, centres, wanted)
                             new_z = False
-                        pieces = (many + _LANES - 1) // _LANES
-                        for piece in range(pieces):
-                            at = piece * _LANES
-                            s0 = s1 = s2 = s3 = s4 = s5 = s6 = s7 = np.float32(0)
-                            for n in range(count):
-                                f = factors[n]
-                                begin = first_z - begin_z + at
-                                v = along_z[n, begin : begin + _LANES]
-                                s0 += f * v[0]
-                                s1 += f * v[1]
-                                s2 += f * v[2]
-                                s3 += f * v[3]
-                                s4 += f * v[4]
-                                s5 += f * v[5]
-                                s6 += f * v[6]
-                                s7 += f * v[7]
-                            sums = row[at : at + _LANES]
-                            sums[0], sums[1], sums[2], sums[3] = s0, s1, s2, s3
-                            sums[4], sums[5], sums[6], sums[7] = s4, s5, s6, s7
+                        sum_tables(row, many, along_z, first_z - begin_z, factors)
                     line = grid[plane, j % nv]
                     at = first_z % nw
                     for k in range(many):

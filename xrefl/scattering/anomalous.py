@@ -189,8 +189,8 @@ def _cross_sections(
 def _numbers(z: ArrayLike, lowest: int) -> NDArray[np.int64]:
     """Return atomic numbers, checked."""
     given = np.asarray(z)
-    if given.dtype.kind == "U":
-        symbols, places = np.unique(given, return_inverse=True)
+    if given.dtype.kind in "OTU":
+        symbols, places = np.unique(np.array(given.tolist(), np.str_), return_inverse=True)
         numbers = np.array([atomic_number(str(symbol)) for symbol in symbols], np.int64)
         given = numbers[places].reshape(given.shape)
     if given.dtype.kind not in "iu":
@@ -211,5 +211,10 @@ def _energies(energy: ArrayLike) -> Floats:
     if wrong.size:
         raise CrystalError(
             f"energies are in eV, from {_LOWEST:g} to {_HIGHEST:g}, and one is {wrong[0]:g}"
+            + (
+                f"; were keV meant? These are {1000 * wrong[0]:g} eV"
+                if 0.1 <= wrong[0] < 100
+                else ""
+            )
         )
     return ev

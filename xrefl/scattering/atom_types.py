@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from xrefl.errors import CrystalError
+from xrefl.errors import CrystalError, CrystalWarning, warn_caller
 from xrefl.scattering._tables import table
 from xrefl.scattering.elements import require_element
 from xrefl.scattering.form_factor import FormFactor, Kind, form_factor
@@ -34,8 +34,8 @@ def form_factors(
     """Look up the form factors of atoms, each distinct one once.
 
     Charges in files of models are often formal ones, and are not used unless ``use_charge`` is
-    set. An ion that is not in the table then counts as the neutral atom; ``charge`` of the form
-    factor says so.
+    set. An ion that is not in the table then counts as the neutral atom, with a warning;
+    ``charge`` of the form factor says so, too.
 
     Parameters
     ----------
@@ -65,6 +65,11 @@ def form_factors(
         An element is not in the table; charges are asked for where there are none; a form factor
         is given that is of another kind, or of what is neither among the atoms nor an element.
 
+    Warns
+    -----
+    CrystalWarning
+        Ions are not in the table.
+
     Examples
     --------
     >>> types, index = form_factors(["C", "O", "C"])
@@ -80,15 +85,24 @@ def form_factors(
         codes += _charges(charges, kind, len(index))
     found, index = np.unique(codes, return_inverse=True)
     types: dict[FormFactor, int] = {}
-    places = []
+    places, unknown = [], []
     for code in found.tolist():
         element, charge = str(symbols[code // (2 * _MOST)]), code % (2 * _MOST) - _MOST
         if element in replaced:
             one = replace(replaced[element], element=element)
         else:
-            one = form_factor(element, kind, charge if (element, charge) in table(kind) else 0)
+            known = (element, charge) in table(kind)
+            if charge and not known:
+                unknown.append(f"{element}{abs(charge)}{'+' if charge > 0 else '-'}")
+            one = form_factor(element, kind, charge if known else 0)
             one = one.normalized() if normalized else one
         places.append(types.setdefault(one, len(types)))
+    if unknown:
+        warn_caller(
+            f"there are no form factors of the ions {', '.join(unknown)}, which count as neutral "
+            "atoms",
+            CrystalWarning,
+        )
     return list(types), np.array(places, np.int32)[index]
 
 
@@ -116,7 +130,8 @@ def _charges(charges: ArrayLike | None, kind: Kind, n: int) -> NDArray[np.int64]
         )
     if charges is None:
         raise CrystalError("use_charge was asked for, and no charges are given")
-    found = np.broadcast_to(np.asarray(charges, np.int64), n)
-    if n and np.abs(found).max() >= _MOST:
-        raise CrystalError(f"a charge of {found[np.abs(found).argmax()]} is not that of an ion")
-    return found
+    given = np.broadcast_to(np.asarray(charges, np.float64), n)
+    wrong = given[~((given == np.rint(given)) & (np.abs(given) < _MOST))]
+    if wrong.size:
+        raise CrystalError(f"a charge of {wrong[0]:g} is not that of an ion")
+    return given.astype(np.int64)

@@ -53,8 +53,8 @@ def hint(symbol: str) -> str:
 
     Examples
     --------
-    >>> hint("SE")
-    " (did you mean 'Se'?)"
+    >>> hint("SE"), hint("Fe2+")
+    (" (did you mean 'Se'?)", " (did you mean 'Fe'?)")
     """
-    likely = symbol.strip().capitalize()
+    likely = str(symbol).strip().rstrip("0123456789+-").capitalize()
     return f" (did you mean {likely!r}?)" if likely in _NUMBERS and likely != symbol else ""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 
@@ -46,7 +47,7 @@ class FormFactor:
     Raises
     ------
     CrystalError
-        There is not one width for each height, or a coefficient is not finite.
+        There is not one width for each height, a coefficient is not finite, or the kind is none.
 
     Examples
     --------
@@ -63,9 +64,16 @@ class FormFactor:
     kind: Kind = "xray"
 
     def __post_init__(self) -> None:
-        for name in ("a", "b"):
-            object.__setattr__(self, name, tuple(float(x) for x in getattr(self, name)))
-        object.__setattr__(self, "c", float(self.c))
+        _checked(self.kind)
+        try:
+            for name in ("a", "b"):
+                object.__setattr__(self, name, tuple(float(x) for x in getattr(self, name)))
+            object.__setattr__(self, "c", float(self.c))
+        except (TypeError, ValueError):
+            raise CrystalError(
+                "a form factor has heights a=(...) and widths b=(...), as many of both, and a "
+                f"number c, not a={self.a!r}, b={self.b!r}, c={self.c!r}"
+            ) from None
         if len(self.a) != len(self.b):
             raise CrystalError(
                 f"a form factor of {self.element} has {len(self.a)} heights a and {len(self.b)} "
@@ -90,12 +98,18 @@ class FormFactor:
         ndarray of float64
             In the shape of ``stol2``.
 
+        Raises
+        ------
+        CrystalError
+            A square is negative.
+
         Examples
         --------
         >>> form_factor("Fe").sf([0.0, 0.4]).round(4)
         array([25.9904,  9.3036])
         """
         s2 = np.asarray(stol2, np.float64)
+        _require_squares(s2, "stol2, (sin θ/λ)²,")
         out = np.full(s2.shape, self.c)
         for height, width in zip(self.a, self.b, strict=True):
             out += height * np.exp(-width * s2)
@@ -122,7 +136,7 @@ class FormFactor:
         Raises
         ------
         CrystalError
-            A Gaussian has no width, or less.
+            A Gaussian has no width, or less; a square is negative.
 
         Examples
         --------
@@ -130,6 +144,7 @@ class FormFactor:
         array([2.711765, 0.527934])
         """
         r2 = np.asarray(r2, np.float64)
+        _require_squares(r2, "r2, the square of a distance,")
         out = np.zeros(r2.shape)
         for height, width in self.gaussians():
             total = width + b
@@ -158,7 +173,7 @@ class FormFactor:
         Raises
         ------
         CrystalError
-            A Gaussian has no width, or less, in some direction.
+            A Gaussian has no width, or less, in some direction; or shapes are others.
 
         Examples
         --------
@@ -166,8 +181,13 @@ class FormFactor:
         >>> form_factor("Fe").density_aniso(r, [0.3, 0.5, 0.4, 0, 0, 0.1]).round(4)
         array([1.292 , 2.0674])
         """
-        r = np.asarray(r, np.float64)
-        matrix = 8 * np.pi**2 * np.asarray(u, np.float64)[[[0, 3, 4], [3, 1, 5], [4, 5, 2]]]
+        r, u = np.asarray(r, np.float64), np.asarray(u, np.float64)
+        if r.shape[-1:] != (3,) or u.shape != (6,):
+            raise CrystalError(
+                f"r must have the shape (..., 3) and u the shape (6,), not {r.shape} and {u.shape}"
+                + ("; of a matrix take 11 22 33 12 13 23" if u.shape == (3, 3) else "")
+            )
+        matrix = 8 * np.pi**2 * u[[[0, 3, 4], [3, 1, 5], [4, 5, 2]]]
         values, axes = np.linalg.eigh(matrix)
         squares = (r @ axes) ** 2
         out = np.zeros(r.shape[:-1])
@@ -211,17 +231,32 @@ class FormFactor:
                 f"the form factor of {self.element} for {self.kind}s is not a number of electrons "
                 "at s = 0: only those for X-rays are normalized"
             )
+        if self.element == "X":
+            raise CrystalError(
+                "the number of electrons of an unknown element, 'X', is not known: give the form "
+                "factor its element=..."
+            )
         factor = (atomic_number(self.element) - self.charge) / (sum(self.a) + self.c)
         return replace(self, a=tuple(factor * x for x in self.a), c=factor * self.c)
 
     def plus(self, addend: float) -> FormFactor:
         """Return the form factor with something added at all angles, such as f'.
 
+        Raises
+        ------
+        CrystalError
+            It is no real number.
+
         Examples
         --------
         >>> round(form_factor("Se").plus(-1.42).c, 4)
         1.4209
         """
+        if np.iscomplexobj(addend):
+            raise CrystalError(
+                f"a form factor is real, and what is added is {addend!r}: give f' alone here, and "
+                "f' + i f'' as addends of .xtal.structure_factors"
+            )
         return replace(self, c=self.c + addend)
 
     def _no_width(self, what: str, width: float) -> str:
@@ -271,6 +306,7 @@ def form_factor(element: str, kind: Kind = "xray", charge: int = 0) -> FormFacto
     -3.739
     """
     entries = table(_checked(kind))
+    _require_types(element, charge)
     name = _UNKNOWN if element == "X" else element
     if (name, 0) not in entries:
         raise CrystalError(_missing(name, kind))
@@ -282,11 +318,30 @@ def form_factor(element: str, kind: Kind = "xray", charge: int = 0) -> FormFacto
     return FormFactor(a=a, b=b, c=c, element=name, charge=charge, kind=kind)
 
 
+def _require_types(element: Any, charge: Any) -> None:
+    """Refuse what is neither the symbol of an element nor the charge of an ion."""
+    if not isinstance(element, str):
+        is_number = isinstance(element, int) and 0 < element <= len(SYMBOLS)
+        symbol = SYMBOLS[element - 1] if is_number else "Fe"
+        raise CrystalError(
+            f"an element is given by its symbol, such as {symbol!r}, not {element!r}"
+        )
+    if not isinstance(charge, int | np.integer):
+        raise CrystalError(f"a charge is a whole number, such as 3 for Fe3+, not {charge!r}")
+
+
 def _checked(kind: Kind) -> Kind:
     """Return the kind, if it is one."""
     if kind not in get_args(Kind):
-        raise CrystalError(f"kind must be one of {', '.join(get_args(Kind))}, and is {kind!r}")
+        names = ", ".join(map(repr, get_args(Kind)))
+        raise CrystalError(f"kind must be one of {names}, not {kind!r}")
     return kind
+
+
+def _require_squares(values: NDArray[np.float64], what: str) -> None:
+    wrong = values[values < 0]
+    if wrong.size:
+        raise CrystalError(f"{what} cannot be negative, and is {wrong[0]:g}")
 
 
 def _missing(element: str, kind: Kind) -> str:
@@ -296,9 +351,18 @@ def _missing(element: str, kind: Kind) -> str:
     span = f"from H to {known[-1]}" + (f", without {', '.join(gaps)}" if gaps else "")
     what = {"xray": "X-rays", "electron": "electrons", "neutron": "neutrons"}[kind]
     return (
-        f"there is no form factor of element {element!r} for {what}{hint(element)}: known are "
-        f"elements {span}; give a FormFactor of your own for others"
+        f"there is no form factor of element {element!r} for {what}{_ion_meant(element)}: known "
+        f"are elements {span}; give a FormFactor of your own for others"
     )
+
+
+def _ion_meant(element: str) -> str:
+    """Return what may have been meant, such as an ion, to be added to a message."""
+    ion = re.fullmatch(r"([A-Za-z]{1,2})(\d*)([+-])", element.strip())
+    symbol = ion[1].capitalize() if ion else ""
+    if ion is None or symbol not in SYMBOLS:
+        return hint(element)
+    return f" (did you mean {symbol!r} with charge={ion[3].strip('+')}{ion[2] or 1}?)"
 
 
 def _missing_ion(element: str, kind: Kind, charge: int) -> str:

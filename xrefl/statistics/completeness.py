@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from xrefl.crystal.cell import UnitCell
+from xrefl.crystal.cell import MARGIN, UnitCell
 from xrefl.crystal.generate import miller_indices
 from xrefl.crystal.spacegroup import SpaceGroup
 from xrefl.errors import CrystalError, NotMergedError
@@ -191,7 +191,8 @@ def _completeness(
     high = (high if dmin is None else 1 / dmin**2) * (1 + _MARGIN)
     if not high > low:  # no room between the limits and the reflections
         return np.zeros((2, 1 if shells is None else len(shells)), np.int64)
-    limits = high**-0.5, low**-0.5 if low > 0 else None
+    # the margin of miller_indices is there already
+    limits = ((1 + MARGIN) / high) ** 0.5, ((1 + MARGIN) / low) ** 0.5 if low > 0 else None
     h, k, l = miller_indices(cell, group, *limits).T
     possible = np.ones(len(h), np.bool_)
     observed = (inv_d2 > low) & (inv_d2 <= high)

@@ -214,7 +214,8 @@ def _grid(words: _Words, size: tuple[int, ...]) -> tuple[int, ...]:
 
 def _cell(words: _Words) -> tuple[float, ...] | None:
     """Return the cell; None where its lengths are zero, which means that it is not known."""
-    cell = words.floats(11, 6)
+    # the shortest decimals, so that 50.347 is not 50.34700012207031
+    cell = tuple(float(str(np.float32(number))) for number in words.floats(11, 6))
     if cell[:3] == (0, 0, 0):
         words.warn(11, "the lengths of the unit cell are 0; read as a map without a cell")
         return None

@@ -12,6 +12,7 @@ from xarray.core import indexing
 
 from xrefl.crystal.cell import UnitCell
 from xrefl.io.ccp4.header import Header, parse_header
+from xrefl.io.ccp4.notes import without_notes
 from xrefl.io.ccp4.symmetry import map_spacegroup
 from xrefl.io.ccp4.values import MapArray, Values
 from xrefl.io.source import as_source
@@ -47,9 +48,11 @@ def open_ccp4(
     xarray.DataArray
         Dimensions x, y and z, float32, whatever the mode of the file. Coordinates are fractional:
         the point i has (start + i) / grid, which may be negative or exceed 1. Attributes:
-        ``cell`` in Å and degrees, ``spacegroup``, ``grid`` (number of points along the whole cell),
-        ``labels`` (list of lines), and ``origin`` where the header has one that is not zero: the
-        place of the point with the coordinates 0 0 0, in Å.
+        ``cell`` in Å and degrees (the shortest decimals of the 32-bit floats), ``spacegroup``,
+        ``grid`` (number of points along the whole cell), ``labels`` (list of lines), and
+        ``origin`` where the header has one that is not zero: the place of the point with the
+        coordinates 0 0 0, in Å. Labels in which `to_ccp4` has kept ``blur`` (Å²) and ``kind`` of
+        the density of a model are these attributes.
         ``encoding`` has ``ccp4_mode`` and ``statistics`` (minimum, maximum, mean, and
         deviation from the mean) as the header states them.
 
@@ -87,7 +90,10 @@ def open_ccp4(
 
 
 def read_ccp4(obj: object) -> xr.Dataset:
-    """Return the map of `open_ccp4` in a Dataset, before xarray adds its caching or chunking."""
+    """Return the map of `open_ccp4` in a Dataset, before xarray adds its caching or chunking.
+
+    The Dataset has ``cell`` and ``spacegroup`` in its attributes, too.
+    """
     source = as_source(obj)
     header = parse_header(source)
     spacegroup = map_spacegroup(header, source)
@@ -104,16 +110,18 @@ def read_ccp4(obj: object) -> xr.Dataset:
         axis: (axis, (header.start[i] + np.arange(header.size[i])) / header.grid[i])
         for i, axis in enumerate(_AXES)
     }
-    return xr.Dataset({"density": variable}, coords=coords)
+    crystal = {key: variable.attrs[key] for key in ("cell", "spacegroup") if key in variable.attrs}
+    return xr.Dataset({"density": variable}, coords=coords, attrs=crystal)
 
 
 def _attrs(header: Header, spacegroup: str) -> dict[str, Any]:
     attrs: dict[str, Any] = {"spacegroup": spacegroup, "grid": list(header.grid)}
     if header.cell is not None:
         attrs = {"cell": list(header.cell), **attrs, **_origin(header, UnitCell(*header.cell))}
-    if header.labels:
-        attrs["labels"] = header.labels
-    return attrs
+    labels, notes = without_notes(header.labels)
+    if labels:
+        attrs["labels"] = labels
+    return attrs | notes
 
 
 def _origin(header: Header, cell: UnitCell) -> dict[str, list[float]]:

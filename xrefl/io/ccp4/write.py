@@ -19,6 +19,7 @@ from xrefl.hkl.crystal import space_group, unit_cell
 from xrefl.io.atomic import atomic_writer
 from xrefl.io.ccp4.compose import MapInfo, compose_header
 from xrefl.io.ccp4.header import Statistics
+from xrefl.io.ccp4.notes import with_notes
 from xrefl.io.ccp4.statistics import Tally
 from xrefl.io.ccp4.turns import Turns
 
@@ -47,7 +48,8 @@ def to_ccp4(density: xr.DataArray, path: str | os.PathLike[str] | IO[bytes]) -> 
     ----------
     density : DataArray
         A map with dimensions x, y and z, and ``cell`` and ``spacegroup`` in its attributes;
-        ``labels`` and ``origin`` are written where they are there.
+        ``labels`` and ``origin`` are written where they are there, and ``blur`` and ``kind`` of
+        the density of a model as labels, which `open_ccp4` understands.
     path : path or binary file object
         Where to write. A file appears under its name when it is complete, and is gzipped if the
         name ends in ``.gz``.
@@ -98,7 +100,7 @@ def _info(density: xr.DataArray) -> MapInfo:
         place=place,
         cell=unit_cell(density),
         spacegroup=space_group(density),
-        labels=[labels] if isinstance(labels, str) else [str(label) for label in labels],
+        labels=with_notes([labels] if isinstance(labels, str) else labels, density.attrs),
         origin=_origin(density, place),
     )
 

@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Iterator
 
 from xrefl.errors import FormatError, FormatWarning
+from xrefl.io.guess import NOT_A_MAP, looks_like_map
 from xrefl.io.source import Source
 
 __all__ = ["DATA_START", "MAGIC", "RECORD", "Records", "decoded"]
@@ -42,6 +43,8 @@ class Records:
         self.at = 0
         head = source.read(0, DATA_START)
         if head[:4] != MAGIC:
+            if looks_like_map(source.read(0, 2**8)):
+                raise FormatError(f"{source.name} is a CCP4 map, and {NOT_A_MAP}")
             raise self.error(f"not an MTZ file: it begins with {head[:4]!r}, not {MAGIC!r}")
         if len(head) < DATA_START:
             raise self.error(f"the file has only {len(head)} bytes")
