@@ -74,7 +74,8 @@ def test_what_is_read_is_not_written_over(files, text):
 def test_no_reflections(tmp_path, options):
     out = tmp_path / "out.mtz"
     line = failure("sfcalc", MODEL, out, "--dmin", 40, *options)
-    assert line.endswith("5wkd.pdb: no reflections with d >= 40 Å")
+    assert "5wkd.pdb: there are no reflections with d >= 40 Å" in line
+    assert line.endswith("lower --dmin")
     assert "5wkd.mtz: no reflections" in failure(
         "sfcalc", MODEL, out, "--dmin", 40, "--for", MTZ, *options
     )
@@ -104,7 +105,7 @@ def test_remedies_of_errors_of_the_package():
         model.assign(b_iso=model.b_iso * 0 - 30).xtal.density(2.0, blur=0)
     assert ".xtal" in str(caught.value)
     text = on_command_line(str(caught.value))
-    assert text.endswith("such as with --blur auto, or sum over atoms with --method direct")
+    assert text.endswith("such as --blur auto, or sum over atoms with --method direct")
     with pytest.raises(CrystalError) as caught:
         crystal(xr.Dataset(coords={name: ("obs", [1]) for name in "hkl"}))
     assert on_command_line(str(caught.value)).endswith("is not known: add it to the file")

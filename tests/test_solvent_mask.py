@@ -206,7 +206,8 @@ def test_masks_have_the_symmetry_of_the_crystal(name):
         np.testing.assert_array_equal(
             mask.values[tuple((moved % mask.shape).T)], mask.values.ravel()
         )
-    assert mask.attrs == {"cell": list(CELLS[name]), "spacegroup": xrefl.SpaceGroup(name).name}
+    crystal = {"cell": list(CELLS[name]), "spacegroup": xrefl.SpaceGroup(name).name}
+    assert mask.attrs == {**crystal, "grid": list(mask.shape)}
 
 
 def test_centring_counts_where_it_is_all_symmetry():

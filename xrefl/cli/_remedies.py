@@ -17,6 +17,7 @@ _REMEDIES = (
         r"sum over atoms with \.xtal\.structure_factors\(method='direct'\)",
         "sum over atoms with --method direct",
     ),
+    (r": lower dmin", ": lower --dmin"),
     (r"leave use_charge out", "leave --use-charge out"),
     (r"use_charge was asked for, and", "--use-charge was given, but"),
     (

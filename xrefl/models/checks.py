@@ -10,11 +10,15 @@ from xrefl.errors import CrystalError, MissingColumnError
 
 __all__ = ["finite", "require_model"]
 
-_NEEDED = ("element", "xyz", "occupancy")
 
-
-def require_model(model: xr.Dataset) -> None:
+def require_model(model: xr.Dataset, *needed: str) -> None:
     """Refuse what is no atomic model, has no atoms or several models.
+
+    Parameters
+    ----------
+    model : Dataset
+    *needed : str
+        Variables that must be there.
 
     Raises
     ------
@@ -28,11 +32,11 @@ def require_model(model: xr.Dataset) -> None:
             f"expected an atomic model (dimension 'atom'), found dimensions {tuple(model.dims)}; "
             "xrefl.open_model opens one"
         )
-    for name in _NEEDED:
+    for name in needed:
         if name not in model.variables:
             raise MissingColumnError(
                 f"the model has no variable {name!r}; xrefl.open_model gives all that are needed, "
-                f"{', '.join(_NEEDED)}"
+                f"{', '.join(needed)}"
             )
     if model.sizes["atom"] == 0:
         raise CrystalError("the model has no atoms; select some, or open another file")

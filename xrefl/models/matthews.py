@@ -80,7 +80,7 @@ def matthews(model: xr.Dataset, *, mass: float | None = None) -> Matthews:
     >>> round(found.v_m, 2), round(found.solvent_fraction, 2), round(found.mass)
     (1.32, 0.07, 654)
     """
-    require_model(model)
+    require_model(model, "element", "xyz", "occupancy")
     cell, group = unit_cell(model), space_group(model)
     if mass is None:
         mass = _mass(model)

@@ -103,7 +103,7 @@ def _all_to(dmin: float, known: Crystal) -> NDArray[np.int32]:
     found = miller_indices(*known, dmin)
     if not len(found):
         raise CrystalError(
-            f"there are no reflections with d >= {dmin!r} Å in a cell of {known.cell.parameters}: "
+            f"there are no reflections with d >= {dmin:g} Å in a cell of {known.cell.parameters}: "
             "lower dmin"
         )
     return found

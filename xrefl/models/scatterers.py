@@ -14,9 +14,10 @@ from xrefl.crystal.atoms import names_of
 from xrefl.crystal.cell import UnitCell
 from xrefl.crystal.spacegroup import SpaceGroup
 from xrefl.crystal.tensor import components, tensor
-from xrefl.errors import CrystalError, MissingColumnError
+from xrefl.errors import CrystalError
 from xrefl.hkl.crystal import space_group, unit_cell
 from xrefl.models.addends import AnomalousAddends, addend_of_types, nuclear_charges
+from xrefl.models.checks import require_model
 from xrefl.models.nuclei import with_own_places
 from xrefl.scattering.atom_types import form_factors as look_up
 from xrefl.scattering.density import displacement_range
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-__all__ = ["Radiation", "Scatterers", "require_model", "scatterers"]
+__all__ = ["Radiation", "Scatterers", "scatterers"]
 
 Radiation = Literal["xray", "electron", "neutron", "mott_bethe"]
 
@@ -120,39 +121,6 @@ class Scatterers:
         return float(self.least_b.min()) if self.least_b.size else 0.0
 
 
-def require_model(model: xr.Dataset) -> None:
-    """Refuse what is no atomic model, has no atoms or several models.
-
-    Raises
-    ------
-    CrystalError
-        There is no dimension ``atom``, nothing along it, or more than one model.
-    MissingColumnError
-        A variable is not there.
-    """
-    if "atom" not in model.dims:
-        raise CrystalError(
-            f"expected an atomic model (dimension 'atom'), found dimensions {tuple(model.dims)}; "
-            "xrefl.open_model opens one"
-        )
-    for name in _NEEDED:
-        if name not in model.variables:
-            raise MissingColumnError(
-                f"the model has no variable {name!r}; xrefl.open_model gives all that are needed, "
-                f"{', '.join(_NEEDED)}"
-            )
-    if model.sizes["atom"] == 0:
-        raise CrystalError("the model has no atoms; select some, or open another file")
-    if "model" in model.variables:
-        numbers = np.unique(model["model"].values)
-        if numbers.size > 1:
-            raise CrystalError(
-                f"there are {numbers.size} models ({numbers[0]}, {numbers[1]}, ...), which would "
-                "all scatter at once; choose one: "
-                f"model.isel(atom=(model.model == {numbers[0]}).values)"
-            )
-
-
 def scatterers(
     model: xr.Dataset,
     *,
@@ -201,7 +169,7 @@ def scatterers(
         raise CrystalError(
             f"kind must be one of {', '.join(map(repr, get_args(Radiation)))}, not {kind!r}"
         )
-    require_model(model)
+    require_model(model, *_NEEDED)
     cell, group = unit_cell(model), space_group(model)
     labels = {name: model[name].values for name in _LABELS if name in model.variables}
     xyz, b_iso = (_finite(model, name, labels) for name in ("xyz", "b_iso"))

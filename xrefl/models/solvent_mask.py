@@ -133,7 +133,7 @@ def solvent_mask(
     probe = _distance("probe", chosen.probe if probe is None else probe)
     shrink = _distance("shrink", chosen.shrink if shrink is None else shrink)
     island = _volume(chosen.island if island_min_volume is None else island_min_volume)
-    require_model(model)
+    require_model(model, "element", "xyz", "occupancy")
     cell, group = unit_cell(model), space_group(model)
     points = _size(cell, group, spacing, size)
     keep_zero = with_zero_occupancy and not weight_by_occupancy
