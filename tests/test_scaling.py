@@ -375,6 +375,10 @@ def test_what_cannot_be_scaled():
         xrefl.scale(*f[:2], data.f_calc[:0])
     with pytest.raises(MillerIndexError, match="3 reflections are too few for 4 parameters"):
         xrefl.scale(data.f_obs[:3], None, data.f_calc)
+    with pytest.raises(FormatError, match="no observed value is positive"):
+        xrefl.scale(0 * data.f_obs, None, data.f_calc)
+    with pytest.warns(CrystalWarning, match="only 9 reflections for 4 parameters"):
+        xrefl.scale(data.f_obs[:9], None, data.f_calc)
     with pytest.raises(FormatError, match=r"none of .* positive standard deviation"):
         xrefl.scale(data.f_obs, -data.sigma, data.f_calc)
     with pytest.raises(FormatError, match="f_mask is not complex"):

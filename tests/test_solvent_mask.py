@@ -348,3 +348,8 @@ def test_models_that_have_no_mask():
     mask = model.xtal.solvent_mask()
     with pytest.raises(FormatError, match="expected a map"):
         mask.isel(x=0).xtal.solvent_fraction()
+
+
+def test_a_mask_larger_than_memory_is_refused():
+    with pytest.raises(CrystalError, match=r"points needs .* GB, .* larger spacing"):
+        model_of().xtal.solvent_mask(0.0005)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-import os
-import sys
 from collections.abc import Sequence
 
 import numpy as np
 import xarray as xr
 
+from xrefl._memory import physical
 from xrefl.crystal.op import DEN
 from xrefl.crystal.spacegroup import SpaceGroup
 from xrefl.errors import CrystalError
@@ -97,21 +96,14 @@ def require_memory(size: Size, itemsize: int) -> None:
     itemsize : int
         Bytes for each of them.
     """
-    needed = math.prod(size) * itemsize
-    if needed > _memory():
+    needed, known = math.prod(size) * itemsize, physical()
+    if needed > known:
         raise CrystalError(
             f"a grid of {' x '.join(map(str, size))} = {math.prod(size):,} points needs "
-            f"{needed / 1e9:,.0f} GB, more than there is memory ({_memory() / 1e9:,.0f} GB); take "
-            "a smaller sample_rate or size, or calculate it in parts with chunks="
+            f"{needed / 1e9:,.0f} GB, more than there is memory ({known / 1e9:,.0f} GB); take "
+            "a smaller sample_rate or size or a larger spacing, or calculate it in parts with "
+            "chunks="
         )
-
-
-def _memory() -> int:
-    """Return the bytes of memory that the computer has, or can have."""
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, ValueError, OSError):  # Windows
-        return sys.maxsize
 
 
 def fits_into(obj: xr.Dataset | xr.DataArray, size: Sequence[int]) -> bool:

@@ -16,7 +16,7 @@ from xrefl.crystal.cell import UnitCell
 from xrefl.crystal.spacegroup import SpaceGroup
 from xrefl.errors import CrystalError, FormatError
 from xrefl.fourier.layout import as_map, new_map
-from xrefl.fourier.size import Size, as_size, require_suitable, suitable_size
+from xrefl.fourier.size import Size, as_size, require_memory, require_suitable, suitable_size
 from xrefl.hkl.crystal import space_group, unit_cell
 from xrefl.models.checks import finite, require_model
 from xrefl.models.elements import HYDROGENS
@@ -28,6 +28,7 @@ _SPACING = 0.6
 _ROUNDING = 1e-6  # Å: a point just at a distance counts, whatever rounding makes of it
 _ROUNDED_STEPS = 1e-9  # 21 Å / 0.7 Å is 30.000000000000004
 _MIN_POINTS = 200_000
+_BYTES = 6  # for each point: the mask twice, and the floats
 _BLOCK = 8  # planes of the grid
 
 Mask = NDArray[np.uint8]
@@ -136,6 +137,7 @@ def solvent_mask(
     require_model(model, "element", "xyz", "occupancy")
     cell, group = unit_cell(model), space_group(model)
     points = _size(cell, group, spacing, size)
+    require_memory(points, _BYTES)
     keep_zero = with_zero_occupancy and not weight_by_occupancy
     xyz, occupancy = finite(model, "xyz"), finite(model, "occupancy")
     counting = _counting(model, occupancy, with_hydrogens, keep_zero)

@@ -14,7 +14,13 @@ from numpy.typing import NDArray
 from xrefl.crystal.invariant_tensors import invariant_tensors
 from xrefl.crystal.spacegroup import SpaceGroup
 from xrefl.crystal.tensor import components, tensor
-from xrefl.errors import CrystalError, CrystalWarning, MillerIndexError, warn_caller
+from xrefl.errors import (
+    CrystalError,
+    CrystalWarning,
+    FormatError,
+    MillerIndexError,
+    warn_caller,
+)
 from xrefl.hkl.crystal import Crystal, crystal
 from xrefl.scaling.fit import Fit, Fitted, mask_nodes, starting_values
 from xrefl.scaling.losses import LOSSES
@@ -29,6 +35,8 @@ Fixed = Mapping[str, float | Sequence[float]]
 
 _NAMES = ("k_overall", "b_overall", "k_sol", "b_sol")
 _SAME_TENSOR = 1e-6
+# Reflections for each parameter below which a fit is likely to mean little.
+_FEW = 5
 
 
 def scale(
@@ -185,10 +193,18 @@ def _coefficients(b: Array, tensors: Array, group: SpaceGroup) -> Array:
 
 
 def _require_enough(data: Array, parameters: NDArray[np.intp]) -> None:
-    if data.shape[1] < len(parameters):
+    if data.shape[1] and not (data[0] > 0).any():
+        raise FormatError("no observed value is positive: there is nothing to scale to")
+    if len(parameters) and data.shape[1] <= len(parameters):
         raise MillerIndexError(
             f"{data.shape[1]} reflections are too few for {len(parameters)} parameters; fix some "
             "of them (fixed=), or fit an isotropic B (anisotropic=False)"
+        )
+    if data.shape[1] < _FEW * len(parameters):
+        warn_caller(
+            f"there are only {data.shape[1]} reflections for {len(parameters)} parameters: look at "
+            "the uncertainties, and fix parameters (fixed=) that are not determined",
+            CrystalWarning,
         )
 
 
