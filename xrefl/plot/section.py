@@ -11,6 +11,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from xrefl.errors import FormatError
+from xrefl.fourier.statistics import statistics
 from xrefl.plot._axes import axes_for, draw_legend, pyplot
 from xrefl.plot._levels import (
     Sigma,
@@ -31,6 +32,7 @@ __all__ = ["section"]
 _LETTER = dict(zip("xyz", "abc", strict=True))
 _ANGLE = dict(zip("xyz", "αβγ", strict=True))
 _VECTOR = dict(zip("xyz", "uvw", strict=True))
+_STATISTICS = {"min": "minimum", "max": "maximum", "mean": "average", "std": "sigma"}
 
 
 class _Field(NamedTuple):
@@ -177,10 +179,9 @@ def _scaled(
 ) -> _Field:
     """Return the values of the plane in the unit of the levels, and the levels."""
     wanted = {"box": shown.box.drop_vars(list(shown.box.coords))}
-    if sigma is True or (given is None and sigma is False):
-        wanted |= {"mean": rho.mean(dtype=np.float64), "std": rho.std(dtype=np.float64)}
-    if given is None:
-        wanted |= {"min": rho.min(), "max": rho.max()}
+    if sigma is True or given is None:
+        found = statistics(rho)
+        wanted |= {short: found[name] for short, name in _STATISTICS.items()}
     known = xr.Dataset(wanted).compute()
     across, up, values = shown.sampled(known["box"].values)
     zero, unit = scale(sigma, known)

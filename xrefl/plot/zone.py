@@ -231,7 +231,9 @@ def _dots(ds: xr.Dataset, label: str, group: SpaceGroup, plane: Zone) -> _Dots:
         equivalent = hkl @ (rotation @ plane.normal())
         meets |= np.abs(equivalent) == abs(int(plane.normal() @ np.array(plane.offset)))
     columns = with_partners(ds, [label])
-    few = ds[columns].isel(hkl=np.flatnonzero(meets)).compute()
+    # An empty list of rows of a lazy array is too much for older versions of xarray.
+    rows = np.flatnonzero(meets) if meets.any() else slice(0)
+    few = ds[columns].isel(hkl=rows).compute()
     whole = expand_to_p1(few) if few.sizes["hkl"] else few
     index = np.column_stack(merged_index(whole).miller)
     found = [_Dots(index, _sizes(whole[label].values))]
