@@ -9,7 +9,7 @@ import xarray as xr
 import xrefl
 from tests.conftest import real_files
 from tests.models import random_model
-from xrefl.errors import CrystalError, MissingColumnError
+from xrefl.errors import CrystalError, CrystalWarning, MissingColumnError
 from xrefl.models.addends import addends
 from xrefl.models.assign import assign_crystal
 from xrefl.models.scatterers import scatterers
@@ -261,3 +261,10 @@ def test_elements_of_ones_own():
     unknown = dummy.assign(element=("atom", ["Zz", "Q"] * 6))
     with pytest.raises(CrystalError, match=r"A1, A3, A5 and 3 more: there is .* 'Q'"):
         unknown.xtal.structure_factors((1, 2, 3), form_factors=own)
+
+
+def test_a_group_that_the_cell_contradicts_is_told():
+    model = xrefl.open_model(xrefl.tutorial.path("5wkd", kind="model"))
+    with pytest.warns(CrystalWarning, match="contradict each other"):
+        changed = model.xtal.assign_crystal(spacegroup="F m -3 m")
+    assert changed.attrs["spacegroup"] == "F m -3 m" and model.attrs["spacegroup"] == "C 1 2 1"

@@ -19,15 +19,14 @@ from xrefl.cli._calculated import (
 )
 from xrefl.cli._comparison import amplitude, columns_of, comparison, differences, named
 from xrefl.cli._data_to_scale import data_of, naming, reflections_of
+from xrefl.cli._density import write_density
 from xrefl.cli._files import (
     check_suffix,
     numbers,
     report,
     require_apart,
     require_wavelength,
-    stream,
 )
-from xrefl.cli._files import number as short
 from xrefl.cli._radii import radii_of
 from xrefl.cli._scaled import by_shell, of_scaling, scaled, write_scaled
 from xrefl.cli._sfcalc_options import (
@@ -323,7 +322,7 @@ def sfcalc(
         assert target is not None and dmin is not None
         if anomalous:
             scattering["addends"] = {one: value.real for one, value in anomalous.items()}
-        _write_map(source, model, target, dmin, scattering | grid)
+        write_density(source, model, target, dmin, scattering | grid)
         return
 
     from xrefl.errors import CrystalMismatchError
@@ -410,41 +409,3 @@ def sfcalc(
     report(source if target is None else target, facts)
     for lines in tables:
         typer.echo("\n".join(["", *lines]), err=str(target) == "-")
-
-
-def _write_map(
-    source: Path, model: xr.Dataset, target: Path, dmin: float, options: dict[str, Any]
-) -> None:
-    from xrefl.io.ccp4.statistics import Tally
-    from xrefl.io.ccp4.write import to_ccp4
-    from xrefl.models.density import density
-
-    with naming(source):
-        rho = density(model, dmin, **options)
-    kind = Kind(options["kind"])
-    label = f"density of {source.name} for {RADIATION[kind]}"
-    to_ccp4(rho.assign_attrs(labels=[label]), stream(target))
-    tally = Tally()
-    tally.add(rho.values)
-    low, high, mean, rms = tally.total()
-    of_values = {"min": low, "max": high, "mean": mean, "rms": rms}
-    steps = [edge / n for edge, n in zip(rho.attrs["cell"], rho.shape, strict=False)]
-    report(
-        target,
-        [
-            ("model", str(source)),
-            *of_atoms(model, kind, options["addends"]),
-            *(of_charges(model) if options["use_charge"] else []),
-            ("points", " x ".join(map(str, rho.shape))),
-            ("steps", " x ".join(f"{step:.3f}" for step in steps) + " Å"),
-            ("blur", _blur(rho.attrs["blur"])),
-            ("units", rho.attrs["units"]),
-            ("values", ", ".join(f"{name} {short(one, rms)}" for name, one in of_values.items())),
-        ],
-    )
-
-
-def _blur(blur: float) -> str:
-    """Return a blur as text, with the option that undoes it."""
-    undo = f"; undo it with xrefl map2sf --unblur {blur:.5g}" if blur else ""
-    return f"{blur:.5g} Å²{undo}"

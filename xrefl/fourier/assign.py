@@ -56,14 +56,4 @@ def assign_crystal(
     """
     if not is_grid(obj) and not is_map(obj):
         return crystal.assign_crystal(obj, cell=cell, spacegroup=spacegroup)
-    attrs = dict(obj.attrs)
-    if cell is not None:
-        new = cell if isinstance(cell, UnitCell) else UnitCell.from_parameters(cell)
-        attrs["cell"] = list(new.parameters)
-    if spacegroup is not None:
-        attrs["spacegroup"] = SpaceGroup(spacegroup).name
-    result = obj.copy(deep=False)
-    result.attrs = attrs
-    if "cell" in attrs and "spacegroup" in attrs:
-        crystal.warn_of_contradiction(*crystal.crystal(result))
-    return result
+    return crystal.with_crystal_in_attrs(obj, cell, spacegroup)

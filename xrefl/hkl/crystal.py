@@ -33,6 +33,7 @@ __all__ = [
     "space_group",
     "unit_cell",
     "warn_of_contradiction",
+    "with_crystal_in_attrs",
 ]
 
 Data = TypeVar("Data", xr.Dataset, xr.DataArray)
@@ -232,6 +233,28 @@ def assign_crystal(
         new_cells = np.broadcast_to(new_cell.parameters, old_cells.shape).copy()
         result = result.assign_coords(dataset_cell=old_cells.copy(data=new_cells))
     warn_of_contradiction(new_cell, new_group)
+    return result
+
+
+def with_crystal_in_attrs(
+    obj: Data,
+    cell: UnitCell | Sequence[float] | None,
+    spacegroup: SpaceGroup | str | int | None,
+) -> Data:
+    """Return a map, grid or model, whose crystal is in attrs alone, with another one.
+
+    What is None stays. A group that the cell contradicts gives a `CrystalWarning`.
+    """
+    attrs = dict(obj.attrs)
+    if cell is not None:
+        new = cell if isinstance(cell, UnitCell) else UnitCell.from_parameters(cell)
+        attrs["cell"] = list(new.parameters)
+    if spacegroup is not None:
+        attrs["spacegroup"] = SpaceGroup(spacegroup).name
+    result = obj.copy(deep=False)
+    result.attrs = attrs
+    if "cell" in attrs and "spacegroup" in attrs:
+        warn_of_contradiction(*crystal(result))
     return result
 
 

@@ -47,6 +47,11 @@ def assign_crystal(
     CrystalMismatchError
         Observations have a column M/ISYM that does not fit the new group.
 
+    Warns
+    -----
+    CrystalWarning
+        The cell does not have the symmetry of the group, to 1 % and 1 degree.
+
     Examples
     --------
     >>> import xrefl
@@ -60,15 +65,8 @@ def assign_crystal(
     """
     if "atom" not in obj.dims:
         return crystal.assign_crystal(obj, cell=cell, spacegroup=spacegroup)
-    attrs = dict(obj.attrs)
-    if cell is not None:
-        new = cell if isinstance(cell, UnitCell) else UnitCell.from_parameters(cell)
-        attrs["cell"] = list(new.parameters)
-    if spacegroup is not None:
-        attrs["spacegroup"] = SpaceGroup(spacegroup).name
-    result = obj.copy(deep=False)
-    result.attrs = attrs
-    if "xyz" not in obj.variables or not {"cell", "spacegroup"} <= attrs.keys():
+    result = crystal.with_crystal_in_attrs(obj, cell, spacegroup)
+    if "xyz" not in obj.variables or not {"cell", "spacegroup"} <= result.attrs.keys():
         return result
     known = crystal.crystal(result)
     xyz = obj["xyz"].transpose("atom", ...).values
