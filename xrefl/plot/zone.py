@@ -11,15 +11,15 @@ from numpy.typing import NDArray
 
 from xrefl.crystal.cell import UnitCell
 from xrefl.crystal.spacegroup import SpaceGroup
-from xrefl.errors import CrystalError, FormatError, MillerIndexError, MissingColumnError
+from xrefl.errors import CrystalError, FormatError, MillerIndexError
 from xrefl.fourier.layout import is_grid, is_map
-from xrefl.hkl import find
 from xrefl.hkl.changes import Changes, changed_columns, with_partners
 from xrefl.hkl.crystal import merged_index, space_group, unit_cell
 from xrefl.hkl.expand import expand_to_p1
 from xrefl.hkl.friedel import friedel_pairs
 from xrefl.hkl.packing import pack
 from xrefl.plot._axes import NEGATIVE, POSITIVE, axes_for, draw_legend, pyplot
+from xrefl.plot._column import chosen_column
 from xrefl.plot._zones import Zone, parse_zone
 
 if TYPE_CHECKING:
@@ -27,9 +27,6 @@ if TYPE_CHECKING:
 
 __all__ = ["zone"]
 
-# Columns that are drawn unless another is named, by their types.
-_DEFAULT_TYPES = ("F", "J", "E", "G", "K")
-_SIGMAS = ("Q", "L", "M")
 # Spacings that circles may have, Å, but for powers of ten.
 _ROUND = (1.0, 1.2, 1.5, 1.8, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0)
 # Areas of the smallest dot, of the circle of a value of 0 and of a cross, square points.
@@ -115,7 +112,7 @@ def zone(
     plane = parse_zone(name)
     _require_reflections(data)
     cell, group = unit_cell(data), space_group(data)
-    ds, label = _chosen(data, column)
+    ds, label = chosen_column(data, column)
     dots = _dots(ds, label, group, plane)
     spacings = cell.d(dots.hkl) if len(dots.hkl) else np.array([])
     if dmin is not None:
@@ -163,64 +160,6 @@ def _require_reflections(data: xr.Dataset | xr.DataArray) -> None:
             "draws its reflections"
         )
     merged_index(data)
-
-
-def _chosen(data: xr.Dataset | xr.DataArray, column: str | None) -> tuple[xr.Dataset, str]:
-    """Return a Dataset, and the label of the column to draw."""
-    if isinstance(data, xr.DataArray):
-        if column is not None:
-            raise TypeError(f"this is one column already; draw {column!r} of the Dataset instead")
-        label = str(data.name if data.name is not None else "values")
-        ds, chosen = data.to_dataset(name=label), data
-        ds.attrs = {name: data.attrs[name] for name in ("cell", "spacegroup") if name in data.attrs}
-    else:
-        label, ds = column if column is not None else _default_column(data), data
-        chosen = find.column(ds, label)
-    if chosen.dtype.kind not in "fiubc":
-        raise FormatError(f"{label!r} is of {chosen.dtype}, not of numbers")
-    if chosen.dims != ("hkl",):
-        others = [dim for dim in chosen.dims if dim != "hkl"]
-        raise FormatError(
-            f"{label!r} has the dimensions {chosen.dims}: choose one with .sel or .isel along "
-            f"{others}"
-        )
-    if chosen.attrs.get("mtz_type") == "P":
-        raise FormatError(
-            f"{label!r} is a column of phases, which have no size; draw its amplitudes"
-        )
-    if chosen.dtype.kind != "b" and _is_free_flag(label, chosen):
-        raise FormatError(
-            f"{label!r} is a column of flags, which have no size; draw where they have one value: "
-            f"(ds[{label!r}] == 0).xtal.plot.zone('hk0')"
-        )
-    return ds, label
-
-
-def _is_free_flag(label: str, column: xr.DataArray) -> bool:
-    """Tell whether label and type are those of free flags; values are not looked at."""
-    if column.dtype.kind == "c":
-        return False
-    nothing = xr.Dataset({label: ("hkl", np.empty(0, column.dtype), column.attrs)})
-    try:
-        find.free_flag(nothing)
-    except MissingColumnError:
-        return False
-    return True
-
-
-def _default_column(ds: xr.Dataset) -> str:
-    """Return the first amplitude or intensity that its standard deviation follows, or the first."""
-    names = [str(name) for name in ds.data_vars if ds[name].dims == ("hkl",)]
-    kinds = [str(ds[name].attrs.get("mtz_type", "")) for name in names]
-    for followed in (True, False):
-        for wanted in _DEFAULT_TYPES:
-            for name, kind, after in zip(names, kinds, [*kinds[1:], ""], strict=True):
-                if kind == wanted and (not followed or after in _SIGMAS):
-                    return name
-    raise MissingColumnError(
-        "no column is of amplitudes or intensities (mtz_type F, J, E, G or K); name one of "
-        f"{', '.join(map(str, ds.data_vars))}"
-    )
 
 
 def _dots(ds: xr.Dataset, label: str, group: SpaceGroup, plane: Zone) -> _Dots:
