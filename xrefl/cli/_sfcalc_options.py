@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 
 from xrefl.cli._files import numbers
 
 __all__ = [
+    "CALCULATION",
+    "BlurRule",
+    "Cutoff",
     "Kind",
     "Loss",
     "Method",
+    "Rate",
     "Source",
     "grid_of",
     "indices_of",
@@ -22,6 +26,34 @@ __all__ = [
 ]
 
 _RULES = ("auto", "refmac", "servalcat")
+
+CALCULATION = "Calculation"
+"""The panel of the help that options of the calculation are in."""
+
+Rate = Annotated[
+    float | None,
+    typer.Option(
+        help="Steps of the grid are at most dmin/(2 RATE); default 1.5.",
+        rich_help_panel=CALCULATION,
+    ),
+]
+BlurRule = Annotated[
+    str | None,
+    typer.Option(
+        metavar="B",
+        help="Å², added to the B of all atoms on the grid; or auto, refmac, servalcat. "
+        "Default: auto, which is undone; 0 for a map.",
+        rich_help_panel=CALCULATION,
+    ),
+]
+Cutoff = Annotated[
+    float | None,
+    typer.Option(
+        help="Density at which atoms end on the grid: e/Å³ for X-rays, Å/Å³ for electrons, "
+        "fm/Å³ for neutrons; default for a map 1e-5.",
+        rich_help_panel=CALCULATION,
+    ),
+]
 
 
 class Kind(StrEnum):

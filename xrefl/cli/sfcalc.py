@@ -30,9 +30,13 @@ from xrefl.cli._files import (
 from xrefl.cli._radii import radii_of
 from xrefl.cli._scaled import by_shell, of_scaling, scaled, write_scaled
 from xrefl.cli._sfcalc_options import (
+    CALCULATION,
+    BlurRule,
+    Cutoff,
     Kind,
     Loss,
     Method,
+    Rate,
     Source,
     grid_of,
     indices_of,
@@ -47,7 +51,7 @@ __all__ = ["sfcalc"]
 
 _MAPS = (".ccp4", ".map", ".mrc")
 _WHICH, _SCALING, _MODEL = "Which reflections", "Scaling to data", "Model"
-_SCATTERING, _CALCULATION = "Scattering", "Calculation"
+_SCATTERING = "Scattering"
 _USUAL: dict[str, Any] = {"rate": 1.5, "blur": "auto"}
 
 
@@ -219,39 +223,18 @@ def sfcalc(
             metavar="METHOD",
             help="direct, the sum over atoms, or fft, the transform of their density; default: "
             "fft for all reflections to --dmin and for --scale-to, else direct.",
-            rich_help_panel=_CALCULATION,
+            rich_help_panel=CALCULATION,
         ),
     ] = None,
-    rate: Annotated[
-        float | None,
-        typer.Option(
-            help="Steps of the grid are at most dmin/(2 RATE); default 1.5.",
-            rich_help_panel=_CALCULATION,
-        ),
-    ] = None,
-    blur: Annotated[
-        str | None,
-        typer.Option(
-            metavar="B",
-            help="Å², added to the B of all atoms on the grid; or auto, refmac, servalcat. "
-            "Default: auto, which is undone; 0 for a map.",
-            rich_help_panel=_CALCULATION,
-        ),
-    ] = None,
-    cutoff: Annotated[
-        float | None,
-        typer.Option(
-            help="Density at which atoms end on the grid: e/Å³ for X-rays, Å/Å³ for electrons, "
-            "fm/Å³ for neutrons; default for a map 1e-5.",
-            rich_help_panel=_CALCULATION,
-        ),
-    ] = None,
+    rate: Rate = None,
+    blur: BlurRule = None,
+    cutoff: Cutoff = None,
     check: Annotated[
         bool,
         typer.Option(
             "--check",
             help="Tell how transform and sum differ, and time both.",
-            rich_help_panel=_CALCULATION,
+            rich_help_panel=CALCULATION,
         ),
     ] = False,
 ) -> None:

@@ -305,12 +305,7 @@ class UnitCell:
         return out
 
     def hkl_limits(self, dmin: float) -> tuple[int, int, int]:
-        """Return the largest h, k and l of reflections with d >= dmin: a/dmin, b/dmin, c/dmin.
-
-        Parameters
-        ----------
-        dmin : float
-            Å.
+        """Return the largest h, k and l of reflections with d >= dmin (Å): a/dmin, b/dmin, c/dmin.
 
         Raises
         ------
