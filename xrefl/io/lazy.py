@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
+import xarray as xr
 from numpy.typing import DTypeLike, NDArray
 from xarray.backends import BackendArray
 from xarray.core import indexing
 
 from xrefl.errors import FormatError
 
-__all__ = ["ColumnArray", "ColumnReader", "RowTable"]
+__all__ = ["ColumnArray", "ColumnReader", "RowTable", "TableRows", "table_rows"]
 
 # Bytes of the rows: up to the first, whole tables are read in some 60 ms.
 _SMALL = 2**28
@@ -150,3 +151,47 @@ class ColumnArray(BackendArray):
             return self._reader.read(self._field, rows)
         row = range(self.shape[0])[rows]
         return self._reader.read(self._field, slice(row, row + 1))[0]
+
+
+class TableRows:
+    """Columns of a table of a file that have not been read, to be read together.
+
+    Picklable and without open files, whatever the process.
+    """
+
+    def __init__(self, table: RowTable[Any], fields: Mapping[str, AnyField], start: int) -> None:
+        self._table = table
+        self._fields = dict(fields)
+        self._start = start
+
+    def read(self, start: int, stop: int) -> dict[str, NDArray[Any]]:
+        """Return rows of each column, read in one pass."""
+        rows = slice(self._start + start, self._start + stop)
+        columns = self._table.read(list(self._fields.values()), rows)
+        return dict(zip(self._fields, columns, strict=True))
+
+
+def table_rows(columns: xr.Dataset) -> TableRows | None:
+    """Return what reads all columns of a Dataset in one pass.
+
+    None unless they are consecutive rows of one table of a file, none of them in memory yet.
+    xarray has no public way to what a lazy variable will read, so its wrappers are taken off.
+    """
+    found: dict[str, ColumnArray] = {}
+    starts: set[int] = set()
+    for name, variable in columns.variables.items():
+        data: Any = variable._data
+        while not isinstance(data, ColumnArray):
+            if isinstance(data, indexing.LazilyIndexedArray):
+                key = data.key.tuple
+                if len(key) != 1 or not isinstance(key[0], slice) or key[0].step not in (None, 1):
+                    return None
+                starts.add(key[0].start or 0)
+            data = getattr(data, "array", None)
+            if data is None:
+                return None
+        found[str(name)] = data
+    if len({id(column._reader.table) for column in found.values()}) != 1 or len(starts) != 1:
+        return None
+    fields = {name: column._field for name, column in found.items()}
+    return TableRows(next(iter(found.values()))._reader.table, fields, starts.pop())

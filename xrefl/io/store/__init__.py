@@ -1,0 +1,1 @@
+"""Data that xarray and other programs read: Zarr stores and Parquet files."""

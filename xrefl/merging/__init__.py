@@ -1,0 +1,1 @@
+"""Unmerged observations merged, and the statistics of merging."""

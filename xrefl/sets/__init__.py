@@ -1,0 +1,1 @@
+"""Many merged data sets side by side: aligned, compared, and indexed alike."""

@@ -1,0 +1,1 @@
+"""Unmerged observations with a known truth."""
