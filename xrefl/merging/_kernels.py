@@ -83,14 +83,13 @@ def to_places(
     k: Any,
     l: Any,
     minus: Any,
+    intensity: Any,
+    sigma: Any,
     use: Any,
     box: Any,
     places: Any,
-    intensity: Any,
-    sigma: Any,
-    out_intensity: Any,
-    out_sigma: Any,
-    out_rows: Any,
+    values: Any,
+    rows: Any,
 ) -> None:
     """Bring observations to the places of their cells, in the order of rows."""
     nk, nl = box[4] - box[1] + 1, box[5] - box[2] + 1
@@ -101,31 +100,33 @@ def to_places(
                 cell += 1
             place = places[cell]
             places[cell] = place + 1
-            out_intensity[place] = intensity[i]
-            out_sigma[place] = sigma[i]
-            out_rows[place] = i
+            values[place, 0] = intensity[i]
+            values[place, 1] = sigma[i]
+            if rows.size:
+                rows[place] = i
 
 
 @kernel
-def sum_groups(starts: Any, intensity: Any, sigma: Any, n: Any, sums: Any) -> None:
+def sum_groups(starts: Any, values: Any, n: Any, sums: Any) -> None:
     """Write the sums over each group of observations."""
     for group in range(n.size):
         first, last = starts[group], starts[group + 1]
         weight = weighted = plain = variance = over_sigma = 0.0
         for i in range(first, last):
-            variance_i = sigma[i] * sigma[i]
-            w = 1.0 / variance_i
+            intensity, sigma = values[i, 0], values[i, 1]
+            w = 1.0 / (sigma * sigma)
             weight += w
-            weighted += w * intensity[i]
-            plain += intensity[i]
-            variance += variance_i
-            over_sigma += intensity[i] / sigma[i]
+            weighted += w * intensity
+            plain += intensity
+            variance += sigma * sigma
+            over_sigma += intensity / sigma
         wmean, mean = weighted / weight, plain / (last - first)
         wsquares = squares = 0.0
         if last - first > 1:
             for i in range(first, last):
-                wsquares += (intensity[i] - wmean) ** 2 / (sigma[i] * sigma[i])
-                squares += (intensity[i] - mean) ** 2
+                intensity, sigma = values[i, 0], values[i, 1]
+                wsquares += (intensity - wmean) ** 2 / (sigma * sigma)
+                squares += (intensity - mean) ** 2
         n[group] = last - first
         sums[group, WEIGHT], sums[group, WMEAN], sums[group, WSQUARES] = weight, wmean, wsquares
         sums[group, MEAN], sums[group, SQUARES] = mean, squares
@@ -212,9 +213,7 @@ def merge_mates(codes_a: Any, n_a: Any, a: Any, codes: Any, n: Any, sums: Any) -
 
 
 @kernel
-def deviations(
-    codes: Any, starts: Any, intensity: Any, table_codes: Any, sums: Any, out: Any
-) -> None:
+def deviations(codes: Any, starts: Any, values: Any, table_codes: Any, sums: Any, out: Any) -> None:
     """Add |I - mean| of each observation to its reflection, for both means.
 
     The table has mates apart, or together; then it has no codes of mates.
@@ -222,15 +221,46 @@ def deviations(
     at = 0
     for group in range(codes.size):
         code = codes[group]
-        while table_codes[at] < code and at + 1 < table_codes.size and table_codes[at + 1] <= code:
+        while at + 1 < table_codes.size and table_codes[at + 1] <= code:
             at += 1
         wmean, mean = sums[at, WMEAN], sums[at, MEAN]
         from_wmean = from_mean = 0.0
         for i in range(starts[group], starts[group + 1]):
-            from_wmean += abs(intensity[i] - wmean)
-            from_mean += abs(intensity[i] - mean)
+            from_wmean += abs(values[i, 0] - wmean)
+            from_mean += abs(values[i, 0] - mean)
         out[at, 0] += from_wmean
         out[at, 1] += from_mean
+
+
+@kernel
+def place_codes(codes: Any, box: Any, origin: Any, places: Any) -> None:
+    """Write the number of each code into its cell of the box."""
+    nk, nl = box[4] - box[1] + 1, box[5] - box[2] + 1
+    mask = (np.int64(1) << 21) - 1
+    for i in range(codes.size):
+        key = (codes[i] >> 1) + (np.int64(1) << 62)
+        h, k, l = (key >> 42) - origin, (key >> 21 & mask) - origin, (key & mask) - origin
+        cell = ((h - box[0]) * nk + (k - box[1])) * nl + (l - box[2])
+        places[2 * cell + (codes[i] & 1)] = i
+
+
+@kernel
+def deviations_of_rows(
+    h: Any, k: Any, l: Any, minus: Any, intensity: Any, use: Any, box: Any, places: Any, sums: Any
+) -> None:  # fmt: skip
+    """Add |I - mean| of each row to its reflection, for both means.
+
+    Rows of ``sums`` are both means, and then both sums: what is needed together lies together.
+    A mate that has no place of its own is at that of its reflection.
+    """
+    nk, nl = box[4] - box[1] + 1, box[5] - box[2] + 1
+    for i in range(h.size):
+        if use[i]:
+            cell = 2 * (((h[i] - box[0]) * nk + (k[i] - box[1])) * nl + (l[i] - box[2]))
+            at = places[cell + 1] if minus[i] else -1
+            at = places[cell] if at < 0 else at
+            sums[at, 2] += abs(intensity[i] - sums[at, 0])
+            sums[at, 3] += abs(intensity[i] - sums[at, 1])
 
 
 @helper

@@ -29,7 +29,7 @@ def half_tables(
     """
     from xrefl.merging import _kernels
 
-    in_first = np.empty(len(grouped.intensity), np.bool_)
+    in_first = np.empty(len(grouped.values), np.bool_)
     _kernels.choose_halves(
         grouped.codes, grouped.starts, sums.table.codes, before, np.uint64(seed), in_first
     )
@@ -49,13 +49,7 @@ def numbers_of(grouped: Grouped, before: NDArray[np.int32], sums: Any) -> NDArra
 def _part(grouped: Grouped, chosen: NDArray[np.bool_]) -> Table:
     counts = np.add.reduceat(chosen, grouped.starts[:-1]) if len(chosen) else grouped.starts[:0]
     some = counts > 0
+    starts = np.concatenate([[0], np.cumsum(counts[some])]).astype(np.int64)
     return sum_groups(
-        Grouped(
-            grouped.codes[some],
-            np.concatenate([[0], np.cumsum(counts[some])]).astype(np.int64),
-            grouped.intensity[chosen],
-            grouped.sigma[chosen],
-            grouped.rows[chosen],
-            grouped.excluded,
-        )
+        grouped._replace(codes=grouped.codes[some], starts=starts, values=grouped.values[chosen])
     )
