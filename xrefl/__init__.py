@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     from xrefl.scattering.anomalous import cromer_liberman as cromer_liberman
     from xrefl.scattering.form_factor import FormFactor as FormFactor
     from xrefl.scattering.form_factor import form_factor as form_factor
+    from xrefl.simulation.noise import Noise as Noise
+    from xrefl.simulation.unmerged import simulate_unmerged as simulate_unmerged
     from xrefl.statistics.shells import Shells as Shells
 
 __version__ = "0.1.0"
@@ -46,6 +48,7 @@ _HOME = {
     "FormFactor": "xrefl.scattering.form_factor",
     "HC": "xrefl.scattering.anomalous",
     "HKLIndex": "xrefl.hkl.index",
+    "Noise": "xrefl.simulation.noise",
     "Op": "xrefl.crystal.op",
     "ScalingResult": "xrefl.scaling.result",
     "Shells": "xrefl.statistics.shells",
@@ -66,6 +69,7 @@ _HOME = {
     "read_cif": "xrefl.io.cif.document",
     "restore": "xrefl.hkl.restore",
     "scale": "xrefl.scaling.scale",
+    "simulate_unmerged": "xrefl.simulation.unmerged",
     "to_refln_cif": "xrefl.io.refln_cif.write",
 }
 _MODULES = ("errors", "plot", "tutorial")
