@@ -32,6 +32,10 @@ from xrefl.models.solvent_mask import solvent_mask
 from xrefl.models.structure_factors import structure_factors
 from xrefl.scaling.map_coefficients import map_coefficients_from
 from xrefl.scaling.sigma_a import sigma_a
+from xrefl.sets.ambiguity import resolve_ambiguity
+from xrefl.sets.delta_cc_half import delta_cc_half
+from xrefl.sets.pairwise import pairwise_correlation, pairwise_r_factor
+from xrefl.sets.reindex import reindex_sets
 from xrefl.statistics import agreement, means
 from xrefl.statistics.completeness import completeness, multiplicity
 from xrefl.statistics.moments import moments
@@ -97,6 +101,11 @@ class DatasetAccessor(ReflectionAccessor[xr.Dataset]):
     sigma_a = method(sigma_a)
     map_coefficients_from = method(map_coefficients_from)
 
+    pairwise_correlation = method(pairwise_correlation)
+    pairwise_r_factor = method(pairwise_r_factor)
+    delta_cc_half = method(delta_cc_half)
+    resolve_ambiguity = method(resolve_ambiguity)
+    reindex_sets = method(reindex_sets)
     to_dataframe = method(frame.to_dataframe)
     to_mtz = method(write.to_mtz)
     to_refln_cif = method(write_cif.to_refln_cif)

@@ -38,6 +38,10 @@ if TYPE_CHECKING:
     from xrefl.scattering.anomalous import cromer_liberman as cromer_liberman
     from xrefl.scattering.form_factor import FormFactor as FormFactor
     from xrefl.scattering.form_factor import form_factor as form_factor
+    from xrefl.sets.ambiguity import resolve_ambiguity as resolve_ambiguity
+    from xrefl.sets.concat import concat as concat
+    from xrefl.sets.operators import reindexing_operators as reindexing_operators
+    from xrefl.sets.reindex import reindex_sets as reindex_sets
     from xrefl.simulation.noise import Noise as Noise
     from xrefl.simulation.unmerged import simulate_unmerged as simulate_unmerged
     from xrefl.statistics.shells import Shells as Shells
@@ -55,6 +59,7 @@ _HOME = {
     "SpaceGroup": "xrefl.crystal.spacegroup",
     "UnitCell": "xrefl.crystal.cell",
     "cif_to_mtz": "xrefl.io.convert.cif_to_mtz",
+    "concat": "xrefl.sets.concat",
     "count_reflections": "xrefl.crystal.generate",
     "cromer_liberman": "xrefl.scattering.anomalous",
     "form_factor": "xrefl.scattering.form_factor",
@@ -67,6 +72,9 @@ _HOME = {
     "open_refln_cif": "xrefl.io.refln_cif.open",
     "open_shelx_hkl": "xrefl.io.shelx.open",
     "read_cif": "xrefl.io.cif.document",
+    "reindex_sets": "xrefl.sets.reindex",
+    "reindexing_operators": "xrefl.sets.operators",
+    "resolve_ambiguity": "xrefl.sets.ambiguity",
     "restore": "xrefl.hkl.restore",
     "scale": "xrefl.scaling.scale",
     "simulate_unmerged": "xrefl.simulation.unmerged",

@@ -1,0 +1,124 @@
+"""Ways to index the same crystal that its space group leaves open."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import product
+from typing import Any
+
+import numpy as np
+
+from xrefl.crystal.cell import UnitCell
+from xrefl.crystal.lattice import lattice_symmetry
+from xrefl.crystal.op import DEN, Matrix, Op
+from xrefl.crystal.spacegroup import SpaceGroup
+
+__all__ = ["reindexing_operators"]
+
+# Systematic absences are told apart by indices up to this one: screw axes and glide planes do
+# not need more than six.
+_LARGEST = 6
+
+
+def reindexing_operators(
+    cell: UnitCell | Sequence[float],
+    spacegroup: SpaceGroup | str | int,
+    *,
+    tolerance: float = 3.0,
+) -> tuple[Op, ...]:
+    """Return the operations that give another indexing of a crystal in the same space group.
+
+    They are rotations of the lattice, within a tolerance, that are no symmetry of intensities,
+    one of each class: those that differ by an operation of the Laue group are the same. They
+    leave the Laue group and the systematic absences as they are: indexed either way, the crystal
+    has this space group. Where it is not known which axes are screw axes, give the space group
+    without them. Twins by merohedry and pseudo-merohedry have these operations as their laws.
+
+    Parameters
+    ----------
+    cell : UnitCell or six numbers
+        Å and degrees.
+    spacegroup : SpaceGroup, name or number
+    tolerance : float
+        By how many degrees the lattice may depart from the symmetry (its obliquity, see
+        `xrefl.crystal.lattice.lattice_symmetry`).
+
+    Returns
+    -------
+    tuple of Op
+        Of Miller indices, the identity first; only the identity if there is no ambiguity. Of a
+        class, a twofold axis if there is one, with the fewest terms and minus signs.
+
+    Raises
+    ------
+    CrystalError
+        The cell, the space group or the tolerance does not make sense.
+
+    Examples
+    --------
+    >>> [str(op) for op in reindexing_operators((50, 50, 70, 90, 90, 120), "P 3")]
+    ['h,k,l', 'k,h,-l', '-h,-k,l', '-k,-h,-l']
+    >>> [str(op) for op in reindexing_operators((50, 60, 70, 90, 90, 90), "P 21 21 21")]
+    ['h,k,l']
+    """
+    cell = cell if isinstance(cell, UnitCell) else UnitCell.from_parameters(cell)
+    group = SpaceGroup(spacegroup)
+    own = {_proper(op.rotation) for op in group.primitive_operations}
+    lattice = [
+        op.rotation
+        for op in lattice_symmetry(cell, group, tolerance)
+        if op.determinant > 0 and _normalizes(op.rotation, own) and _keeps_absences(op, group)
+    ]
+    found: list[Op] = []
+    classes: set[Matrix] = set()
+    for rotation in sorted(lattice, key=lambda one: (one not in own, _complexity(one))):
+        if rotation not in classes:
+            classes |= {_times(symmetry, rotation) for symmetry in own}
+            found.append(Op.from_numerators(rotation, notation="h"))
+    identity = Op.from_numerators(Op("h,k,l").rotation, notation="h")
+    return (identity, *found[1:])
+
+
+def _proper(rotation: Matrix) -> Matrix:
+    matrix = np.array(rotation)
+    return _tuples(matrix if np.linalg.det(matrix) > 0 else -matrix)
+
+
+def _times(first: Matrix, second: Matrix) -> Matrix:
+    return _tuples(np.array(first) @ np.array(second) // DEN)
+
+
+def _normalizes(rotation: Matrix, own: set[Matrix]) -> bool:
+    """Tell whether the rotations of the group are the same on the new axes."""
+    R = np.array(rotation, float) / DEN
+    inverse = np.linalg.inv(R)
+    return all(_tuples(np.rint(R @ np.array(one) @ inverse)) in own for one in own)
+
+
+def _keeps_absences(op: Op, group: SpaceGroup) -> bool:
+    indices = range(-_LARGEST, _LARGEST + 1)
+    hkl = np.array(list(product(indices, repeat=3)))
+    moved = hkl @ np.array(op.rotation)
+    whole = (moved % DEN == 0).all(axis=1)
+    there = ~group.absent(hkl)
+    if not whole[there].all():
+        return False
+    moved = moved[whole] // DEN
+    return bool((group.absent(moved) == group.absent(hkl[whole])).all())
+
+
+def _complexity(rotation: Matrix) -> tuple[bool, float, int, tuple[float, ...]]:
+    """Return what is small for twofold axes that are written with few terms and minus signs."""
+    elements = np.array(rotation).T.ravel()
+    twofold = _times(rotation, rotation) == Op("h,k,l").rotation
+    return (
+        not twofold,
+        float(np.abs(elements).sum()),
+        int((elements < 0).sum()),
+        tuple((-elements).tolist()),
+    )
+
+
+def _tuples(matrix: Any) -> Matrix:
+    (a, b, c), (d, e, f), (g, h, i) = np.asarray(matrix).astype(int).tolist()
+    return (a, b, c), (d, e, f), (g, h, i)
