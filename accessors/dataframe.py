@@ -30,6 +30,10 @@ from xrefl.hkl import (
 )
 from xrefl.io.mtz import write
 from xrefl.io.refln_cif import write as write_cif
+from xrefl.merging.fit_error_model import fit_error_model
+from xrefl.merging.merge import merge
+from xrefl.merging.outlier_report import outliers
+from xrefl.merging.statistics import merging_statistics
 from xrefl.statistics import agreement, means
 from xrefl.statistics.completeness import completeness, multiplicity
 from xrefl.statistics.moments import moments
@@ -100,6 +104,7 @@ class DataFrameAccessor:
     correlation = frame_value(agreement.correlation)
     completeness = frame_value(completeness)
     multiplicity = frame_value(multiplicity)
+    merging_statistics = frame_value(merging_statistics)
     wilson = frame_value(wilson)
     normalize = frame_series(normalize)
     moments = frame_value(moments)
@@ -115,6 +120,9 @@ class DataFrameAccessor:
     structure_factor = frame_series(values.structure_factor)
     to_original_hkl = frame_method(original.to_original_hkl)
     to_asu_hkl = frame_method(original.to_asu_hkl)
+    merge = frame_method(merge)
+    outliers = frame_method(outliers)
+    fit_error_model = frame_value(fit_error_model)
 
     grid_size = frame_value(size.grid_size)
     fits_into = frame_value(size.fits_into)

@@ -24,6 +24,11 @@ from xrefl.hkl import (
 )
 from xrefl.io.mtz import write
 from xrefl.io.refln_cif import write as write_cif
+from xrefl.merging.fit_error_model import fit_error_model
+from xrefl.merging.merge import merge
+from xrefl.merging.outlier_report import outliers
+from xrefl.merging.statistics import merging_statistics
+from xrefl.merging.together import merge_with_statistics
 from xrefl.models import assign
 from xrefl.models.addends import addends
 from xrefl.models.density import density
@@ -81,6 +86,11 @@ class DatasetAccessor(ReflectionAccessor[xr.Dataset]):
     correlation = method(agreement.correlation)
     completeness = method(completeness)
     multiplicity = method(multiplicity)
+    merge = method(merge)
+    merge_with_statistics = method(merge_with_statistics)
+    outliers = method(outliers)
+    fit_error_model = method(fit_error_model)
+    merging_statistics = method(merging_statistics)
     wilson = method(wilson)
     normalize = method(normalize)
     moments = method(moments)

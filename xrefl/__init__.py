@@ -32,6 +32,9 @@ if TYPE_CHECKING:
     from xrefl.io.refln_cif.open import open_refln_cif as open_refln_cif
     from xrefl.io.refln_cif.write import to_refln_cif as to_refln_cif
     from xrefl.io.shelx.open import open_shelx_hkl as open_shelx_hkl
+    from xrefl.merging.error_model import ErrorModel as ErrorModel
+    from xrefl.merging.resolution_estimate import resolution_estimate as resolution_estimate
+    from xrefl.merging.statistics_table import statistics_table as statistics_table
     from xrefl.scaling.result import ScalingResult as ScalingResult
     from xrefl.scaling.scale import scale as scale
     from xrefl.scattering.anomalous import HC as HC
@@ -49,6 +52,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOME = {
+    "ErrorModel": "xrefl.merging.error_model",
     "FormFactor": "xrefl.scattering.form_factor",
     "HC": "xrefl.scattering.anomalous",
     "HKLIndex": "xrefl.hkl.index",
@@ -75,9 +79,11 @@ _HOME = {
     "reindex_sets": "xrefl.sets.reindex",
     "reindexing_operators": "xrefl.sets.operators",
     "resolve_ambiguity": "xrefl.sets.ambiguity",
+    "resolution_estimate": "xrefl.merging.resolution_estimate",
     "restore": "xrefl.hkl.restore",
     "scale": "xrefl.scaling.scale",
     "simulate_unmerged": "xrefl.simulation.unmerged",
+    "statistics_table": "xrefl.merging.statistics_table",
     "to_refln_cif": "xrefl.io.refln_cif.write",
 }
 _MODULES = ("errors", "plot", "tutorial")

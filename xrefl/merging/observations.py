@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Literal, NamedTuple
 
 import numpy as np
 import xarray as xr
 
 from xrefl.crystal.spacegroup import SpaceGroup
-from xrefl.errors import MillerIndexError, MissingColumnError, NotMergedError
+from xrefl.errors import FormatError, MillerIndexError, MissingColumnError, NotMergedError
 from xrefl.hkl import find
 from xrefl.hkl.crystal import is_merged, space_group
 from xrefl.hkl.original import counted_operations, kind_of_indices
+from xrefl.merging.crystals import chosen_batches, require_one_crystal
+from xrefl.merging.error_model import ErrorModel
 from xrefl.merging.grouping import Recipe
 from xrefl.merging.passes import Observations
 from xrefl.merging.source import stretches
 
-__all__ = ["Labels", "find_columns", "observations"]
+__all__ = ["Labels", "batch_label", "find_columns", "observations", "plain_columns"]
 
 _INTENSITY, _SIGMA = "J", "Q"
 
@@ -55,7 +58,10 @@ def find_columns(ds: xr.Dataset, intensity: str | None, sigma: str | None) -> La
         intensity = _only(ds, _INTENSITY, "intensities", "intensity")
     if sigma is None:
         sigma = _sigma_of(ds, intensity)
-    find.require_sigma(find.column(ds, intensity), find.column(ds, sigma))
+    for name in (intensity, sigma):
+        if find.column(ds, name).dtype.kind not in "fiu":
+            raise FormatError(f"column {name!r} is of {ds[name].dtype}, not of real numbers")
+    find.require_sigma(ds[intensity], ds[sigma])
     return Labels(intensity, sigma)
 
 
@@ -73,10 +79,10 @@ def _only(ds: xr.Dataset, kind: str, what: str, option: str) -> str:
 def _sigma_of(ds: xr.Dataset, intensity: str) -> str:
     names = list(map(str, ds.data_vars))
     sigmas = find.columns(ds, type=_SIGMA)
-    after = [name for name in names[names.index(intensity) + 1 :] if name in sigmas] if (
-        intensity in names
-    ) else []
-    for name in (f"SIG{intensity}", *after[:1], *(sigmas if len(sigmas) == 1 else ())):
+    place = names.index(intensity) if intensity in names else len(names)
+    after = [name for name in names[place + 1 :] if name in sigmas]
+    candidates: list[str] = [f"SIG{intensity}", *after[:1], *(sigmas if len(sigmas) == 1 else [])]
+    for name in candidates:
         if name in sigmas:
             return name
     raise MissingColumnError(
@@ -86,7 +92,14 @@ def _sigma_of(ds: xr.Dataset, intensity: str) -> str:
 
 
 def observations(
-    ds: xr.Dataset, labels: Labels, spacegroup: SpaceGroup | str | int | None = None
+    ds: xr.Dataset,
+    labels: Labels,
+    spacegroup: SpaceGroup | str | int | None = None,
+    *,
+    batch: str | None = None,
+    partials: Literal["ask", "exclude", "keep"] = "ask",
+    dataset: int | str | None = None,
+    error_model: ErrorModel | None = None,
 ) -> Observations:
     """Return what the passes of merging go over.
 
@@ -97,7 +110,27 @@ def observations(
     labels : Labels
     spacegroup : SpaceGroup, str or int, optional
         Whose Laue group to merge in; that of the Dataset by default.
+    batch : str, optional
+        Label of the batch numbers; columns of stretches then have ``batch``.
+    partials : {"ask", "exclude", "keep"}
+        What to do where M/ISYM flags partial observations: raise an error, leave them out, or
+        take each for an observation of its own.
+    dataset : int or str, optional
+        Id or name of the data set whose observations count; all by default.
+    error_model : ErrorModel, optional
+
+    Raises
+    ------
+    CrystalMismatchError
+        Cells or wavelengths differ (`xrefl.merging.crystals`).
+    CrystalError
+        There is no space group.
+    MillerIndexError
+        There are no observations.
+    MissingColumnError
+        There is no such data set, or no column BATCH to tell its observations.
     """
+    require_one_crystal(ds, dataset)
     own = space_group(ds) if "spacegroup" in ds.attrs or spacegroup is None else None
     group = own if spacegroup is None else SpaceGroup(spacegroup)
     assert group is not None
@@ -106,25 +139,56 @@ def observations(
     names = {
         "h": "h", "k": "k", "l": "l", labels.intensity: "intensity", labels.sigma: "sigma",
     }  # fmt: skip
+    batches = None
+    if dataset is not None:
+        batches = chosen_batches(ds, dataset)
+        batch = batch or batch_label(ds)
+    if batch is not None:
+        names[batch] = "batch"
     misym = find.columns(ds, type="Y")
     operations = None
-    if misym and kind_of_indices(ds) == "asu":
+    if misym:
         names[misym[0]] = "misym"
-        operations = tuple(counted_operations(ds))
-    same_laue = own is not None and (
-        group == own or _rotations(group) == _rotations(own)
+        if kind_of_indices(ds) == "asu":
+            operations = tuple(counted_operations(ds))
+    # M/ISYM tells Friedel mates by the rotations of the point group
+    same = own is not None and (group == own or _rotations(group) == _rotations(own))
+    recipe = Recipe(
+        group,
+        operations,
+        in_unit=operations is not None and same,
+        partials=partials if misym else "keep",
+        batches=batches,
     )
-    recipe = Recipe(group, operations, in_unit=operations is not None and same_laue)
-    columns = ds.reset_coords()[list(names)].rename_vars(names)
-    columns = columns.drop_vars([name for name in columns.coords]).drop_attrs()
+    columns = plain_columns(ds, names)
     # rows of files are read once for all columns: xarray shares their reader
-    local = all(variable.chunks is None and variable._in_memory for variable in
-                columns.variables.values())
-    return Observations(tuple(stretches(columns)), recipe, np.empty(0, np.int64), local)
+    local = all(
+        variable.chunks is None and variable._in_memory for variable in columns.variables.values()
+    )
+    rejected = np.empty(0, np.int64)
+    return Observations(tuple(stretches(columns)), recipe, rejected, local, error_model)
+
+
+def plain_columns(ds: xr.Dataset, names: Mapping[str, str]) -> xr.Dataset:
+    """Return columns and coordinates under other names, without attributes; nothing is copied."""
+    columns = {}
+    for old, new in names.items():
+        columns[new] = ds.variables[old].copy(deep=False)
+        columns[new].attrs = {}
+    return xr.Dataset(columns)
+
+
+def batch_label(ds: xr.Dataset) -> str:
+    """Return the label of the column of batch numbers, or raise MissingColumnError."""
+    found = find.columns(ds, type="B")
+    if not found:
+        raise MissingColumnError(
+            "no column of batch numbers (MTZ type B) among "
+            f"{', '.join(map(str, ds.data_vars))}; give one attrs['mtz_type'] = 'B'"
+        )
+    return found[0]
 
 
 def _rotations(group: SpaceGroup) -> frozenset[bytes]:
-    """Return the rotations of the Laue group, without their signs."""
-    return frozenset(
-        max(rotation.tobytes(), (-rotation).tobytes()) for rotation in group.primitive_rotations
-    )
+    """Return the rotations of a point group."""
+    return frozenset(rotation.tobytes() for rotation in group.primitive_rotations)

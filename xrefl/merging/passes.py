@@ -7,20 +7,23 @@ pass has the sums over each unique reflection, further ones what needs their mea
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from xrefl.merging import grouping
+from xrefl.merging.deviations import Means, Ungrouped, as_grouped, deviations, means_of
+from xrefl.merging.error_model import ErrorModel, corrected
 from xrefl.merging.grouping import Grouped, Recipe
 from xrefl.merging.halves import half_tables, numbers_of
 from xrefl.merging.source import Stretch, read
 from xrefl.merging.table import Table, join, merge_mates
 
-__all__ = ["Observations", "Sums", "compute"]
+__all__ = ["Observations", "Sums", "compute", "settled"]
 
 # Grouped observations are kept from one pass to the next while they are fewer than this (0.4 GB).
 _KEPT_ROWS = 2**24
@@ -47,23 +50,43 @@ class Observations:
         Rows that do not count, ascending.
     local : bool
         Whether the columns are in the memory of this process.
+    error_model : ErrorModel, optional
+        Corrects the standard deviations.
+    held : list
+        What stays on a cluster for further passes, which it does as long as somebody holds it.
     """
 
     stretches: tuple[Stretch, ...]
     recipe: Recipe
     rejected: NDArray[np.int64]
     local: bool
+    error_model: ErrorModel | None = None
+    held: list[Any] = field(default_factory=list, compare=False, repr=False)
 
     @property
     def nrow(self) -> int:
         """Number of rows."""
         return self.stretches[-1].stop if self.stretches else 0
 
-    def grouped(self) -> list[Any]:
-        """Return the grouped observations of each stretch, delayed."""
+    @property
+    def are_kept(self) -> bool:
+        """Whether grouped observations are kept from one pass to the next, else read again.
+
+        They are while they are few, or no more than ``xrefl.merging.kept-rows`` says in the
+        configuration of dask.
+        """
+        import dask
+
+        return self.nrow <= int(dask.config.get("xrefl.merging.kept-rows", _KEPT_ROWS))
+
+    def grouped(self, function: Callable[..., Any] | None = None) -> list[Any]:
+        """Return the grouped observations of each stretch, delayed.
+
+        Another ``function`` takes the same: the columns, the recipe, and the rejected rows.
+        """
         from dask.delayed import delayed
 
-        task = delayed(_group, pure=False)
+        task = delayed(function or _group, pure=False)
         tasks = []
         for stretch in self.stretches:
             first, last = np.searchsorted(self.rejected, [stretch.start, stretch.stop])
@@ -71,14 +94,32 @@ class Observations:
             tasks.append(task(stretch.columns, self.recipe, rejected))
         return tasks
 
-    def passes(self, count: int) -> list[list[Any]]:
+    def passes(self, count: int, function: Callable[..., Any] | None = None) -> list[list[Any]]:
         """Return what `grouped` does once for each of several passes.
 
-        Few observations are kept from one to the next, many are read again.
+        Few observations are kept from one to the next, many are read again, and then only grouped
+        where that is needed. An error model takes a pass of its own, for the means that it needs.
         """
-        if self.nrow <= _KEPT_ROWS:
-            return [self.grouped()] * count
-        return [self.grouped() for _ in range(count)]
+        count += self.error_model is not None
+        if self.are_kept:
+            passes = [self.grouped(function)] * count
+        else:
+            again = [self.grouped(function or _prepare) for _ in range(count - 1)]
+            passes = [self.grouped(function), *again]
+        return passes if self.error_model is None else self._with_model(passes)
+
+    def _with_model(self, passes: Sequence[list[Any]]) -> list[list[Any]]:
+        """Return passes with corrected standard deviations, and without the first one."""
+        from dask.delayed import delayed
+
+        grouped = [delayed(as_grouped, pure=False)(part) for part in passes[0]]
+        sums = settled(self, merged_mates(first_pass(grouped)))
+        task = delayed(_corrected, pure=False)
+        # passes that share what they read share what is made of it
+        tasks = {
+            id(one): [task(part, sums, self.error_model) for part in one] for one in passes[1:]
+        }
+        return [tasks[id(one)] for one in passes[1:]]
 
 
 def first_pass(grouped: Sequence[Any]) -> Any:
@@ -108,7 +149,9 @@ def second_pass(grouped: Sequence[Any], sums: Any) -> Any:
         Σ|I - mean| over the observations of each reflection, from the mean with weights 1/σ² and
         from that without.
     """
-    return _tree(grouped, _deviations, np.add, sums)
+    from dask.delayed import delayed
+
+    return _tree(grouped, deviations, np.add, delayed(_means, pure=False)(sums))
 
 
 def halves(grouped: Sequence[Any], sums: Any, seed: int) -> Any:
@@ -120,10 +163,31 @@ def halves(grouped: Sequence[Any], sums: Any, seed: int) -> Any:
     from dask.delayed import delayed
 
     before, parts = delayed(_no_observations, pure=False)(sums), []
-    for one in grouped:
+    for part in grouped:
+        one = delayed(as_grouped, pure=False)(part)
         parts.append(delayed(half_tables, pure=False)(one, before, sums, seed))
         before = delayed(numbers_of, pure=False)(one, before, sums)
     return _tree(parts, _as_it_is, _join_halves)
+
+
+def settled(observations: Observations, sums: Any) -> Any:
+    """Return the `Sums` of a first pass, delayed, for use in further passes.
+
+    Where observations are read again, the first pass is done now: nothing then is read for the
+    next one before it is of use. The sums stay where they are, in this process or on a cluster.
+    """
+    from dask import base
+
+    if observations.are_kept:
+        return sums
+    with _workers_named():
+        (done,) = base.persist(sums, **_scheduler(observations))
+        if _on_cluster(observations):
+            from distributed import wait
+
+            wait(done)
+    observations.held.append(done)
+    return done
 
 
 def compute(observations: Observations, *tasks: Any) -> tuple[Any, ...]:
@@ -131,14 +195,48 @@ def compute(observations: Observations, *tasks: Any) -> tuple[Any, ...]:
 
     That is an active Client of `dask.distributed`, or else threads of this process; data in
     memory are always worked on where they are.
+
+    Raises
+    ------
+    FileNotFoundError
+        A file is not there, or not where workers of the cluster look for it.
     """
     from dask import base
 
-    scheduler: Any = base.get_scheduler()  # type: ignore[no-untyped-call]
-    here = observations.local and "distributed" in getattr(scheduler, "__module__", "")
-    options = {"scheduler": "threads"} if here else {}
-    results: tuple[Any, ...] = base.compute(*tasks, **options)  # type: ignore[no-untyped-call]
+    with _workers_named():
+        results: tuple[Any, ...] = base.compute(*tasks, **_scheduler(observations))
     return results
+
+
+def _has_client() -> bool:
+    from dask import base
+
+    return "distributed" in getattr(base.get_scheduler(), "__module__", "")
+
+
+def _scheduler(observations: Observations) -> dict[str, Any]:
+    """Return what makes dask use threads where a Client is active, without a warning of it."""
+    from dask import threaded
+
+    return {"scheduler": threaded.get} if observations.local and _has_client() else {}
+
+
+def _on_cluster(observations: Observations) -> bool:
+    return not observations.local and _has_client()
+
+
+@contextmanager
+def _workers_named() -> Iterator[None]:
+    """Say that it is workers who do not find a file, when it may well be here."""
+    try:
+        yield
+    except FileNotFoundError as error:
+        if not _has_client() or error.filename is None:
+            raise
+        raise FileNotFoundError(
+            f"a worker of the cluster finds no file {error.filename}; each reads its own rows, so "
+            "put the file where all of them see it by this path"
+        ) from error
 
 
 def _tree(
@@ -161,7 +259,15 @@ def _tree(
 
 
 def _group(columns: Any, recipe: Recipe, rejected: NDArray[np.int64]) -> Grouped:
-    return grouping.group_rows(read(columns), recipe, rejected)
+    return grouping.group_rows(read(columns), recipe, rejected, with_rows=False)
+
+
+def _prepare(columns: Any, recipe: Recipe, rejected: NDArray[np.int64]) -> Ungrouped:
+    return Ungrouped(grouping.prepare(read(columns), recipe, rejected), recipe)
+
+
+def _corrected(part: Grouped | Ungrouped, sums: Sums, model: ErrorModel) -> Grouped:
+    return corrected(as_grouped(part), sums.table, model)
 
 
 def _sums(grouped: Grouped) -> Sums:
@@ -176,15 +282,8 @@ def _merged_mates(sums: Sums) -> Sums:
     return sums._replace(table=merge_mates(sums.table))
 
 
-def _deviations(grouped: Grouped, sums: Sums) -> NDArray[np.float64]:
-    from xrefl.merging import _kernels
-
-    table = sums.table
-    out = np.zeros((len(table.codes), 2))
-    _kernels.deviations(
-        grouped.codes, grouped.starts, grouped.intensity, table.codes, table.sums, out
-    )
-    return out
+def _means(sums: Sums) -> Means:
+    return means_of(sums.table)
 
 
 def _no_observations(sums: Sums) -> NDArray[np.int32]:

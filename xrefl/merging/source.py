@@ -32,6 +32,13 @@ class Rows:
         self._start = start
         self._stop = stop
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave behind the rows of other stretches that are in memory."""
+        if isinstance(self._columns, TableRows):
+            return self.__dict__
+        part = self._columns.isel(obs=slice(self._start, self._stop))
+        return {"_columns": part, "_start": 0, "_stop": self._stop - self._start}
+
     def read(self) -> dict[str, NDArray[Any]]:
         """Return the values of each column."""
         if isinstance(self._columns, TableRows):
@@ -60,11 +67,14 @@ class Stretch:
 def stretches(columns: xr.Dataset) -> list[Stretch]:
     """Divide columns along ``obs`` into stretches.
 
-    Dask-backed columns are divided where their chunks end; others every 2²⁰ rows.
+    Dask-backed columns are divided where their chunks end; others every 2²⁰ rows, or as many as
+    ``xrefl.merging.rows`` says in the configuration of dask.
     """
+    import dask
+
     nrow = columns.sizes["obs"]
     if all(variable.chunks is None for variable in columns.variables.values()):
-        edges = [*range(0, nrow, _ROWS), nrow]
+        edges = [*range(0, nrow, dask.config.get("xrefl.merging.rows", _ROWS)), nrow]
         lazy = table_rows(columns)
         rows = columns if lazy is None else lazy
         return [Stretch(*edge, Rows(rows, *edge)) for edge in pairwise(edges)]

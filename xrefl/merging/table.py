@@ -46,6 +46,10 @@ class Table(NamedTuple):
     sums: NDArray[np.float64]
     """Their sums, shape (m, 7); the columns are `WEIGHT` and so on."""
 
+    def select(self, rows: NDArray[np.bool_]) -> Table:
+        """Return the sums of some of the reflections."""
+        return Table(self.codes[rows], self.n[rows], self.sums[rows])
+
 
 def join(first: Table, second: Table) -> Table:
     """Return the table of the observations of two tables."""

@@ -19,7 +19,7 @@ from xrefl.hkl.reflections import spacing
 from xrefl.statistics.columns import Column, find_column, on_rows
 from xrefl.statistics.shells import Shells
 
-__all__ = ["By", "Grouping", "grouping"]
+__all__ = ["By", "Grouping", "grouping", "shell_coords"]
 
 By: TypeAlias = Shells | Column | Sequence[Shells | Column] | None
 """What reflections are grouped by."""
@@ -122,6 +122,16 @@ def grouping(ds: xr.Dataset, by: By) -> Grouping:
     return Grouping(codes, dims, shape, coords)
 
 
+def shell_coords(shells: Shells) -> dict[str, Any]:
+    """Return labels and limits of shells as coordinates; the last limit is that of the data."""
+    dmin = np.append(shells.dmin[:-1], spacing(shells.max_inv_d2))
+    return {
+        "shell": ("shell", shells.labels),
+        "dmin": ("shell", dmin, {"long_name": "high-resolution limit", "units": "Å"}),
+        "dmax": ("shell", shells.dmax, {"long_name": "low-resolution limit", "units": "Å"}),
+    }
+
+
 class _Part(NamedTuple):
     codes: xr.DataArray
     dim: str
@@ -142,14 +152,7 @@ def _several(by: Any) -> Iterable[Shells | Column]:
 
 def _part(ds: xr.Dataset, key: Shells | Column) -> _Part:
     if isinstance(key, Shells):
-        codes = on_rows(ds, key.assign(ds))
-        attrs = {"units": "Å"}
-        coords = {
-            "shell": ("shell", key.labels),
-            "dmin": ("shell", _dmin(key), {"long_name": "high-resolution limit", **attrs}),
-            "dmax": ("shell", key.dmax, {"long_name": "low-resolution limit", **attrs}),
-        }
-        return _Part(codes, "shell", len(key), coords)
+        return _Part(on_rows(ds, key.assign(ds)), "shell", len(key), shell_coords(key))
     column = find_column(ds, key)
     if column.ndim > 1:
         raise ValueError(
@@ -162,11 +165,6 @@ def _part(ds: xr.Dataset, key: Shells | Column) -> _Part:
     flags = not condition and _are_flags(ds, column)
     part = _sets(column) if flags else _values(column)
     return part._replace(codes=on_rows(ds, part.codes, fill_value=-1))
-
-
-def _dmin(shells: Shells) -> NDArray[np.float64]:
-    """Return high-resolution limits, the last that of the data, as labels have it."""
-    return np.append(shells.dmin[:-1], spacing(shells.max_inv_d2))
 
 
 def _are_flags(ds: xr.Dataset, column: xr.DataArray) -> bool:

@@ -1,0 +1,123 @@
+"""What merging statistics need of the observations, and the options that say what that is."""
+
+from __future__ import annotations
+
+import operator
+from dataclasses import replace
+from typing import NamedTuple, Self
+
+import xarray as xr
+
+from xrefl.crystal.cell import UnitCell
+from xrefl.errors import CrystalError
+from xrefl.hkl.crystal import unit_cell
+from xrefl.merging import passes
+from xrefl.merging.in_shells import as_shells, at_origin
+from xrefl.merging.options import Friedel, one_of, threshold_of
+from xrefl.merging.outliers import find_outliers
+from xrefl.merging.r_factors import WeightingName, weighting_called
+from xrefl.merging.shell_statistics import Merged
+from xrefl.merging.table import Table
+from xrefl.statistics.shells import Shells
+
+__all__ = ["Asked", "Found", "go_over"]
+
+
+class Asked(NamedTuple):
+    """What statistics are asked for; the options of `merging_statistics`."""
+
+    cell: UnitCell | None
+    shells: Shells | int
+    alone: bool
+    """Whether overall values alone are asked for."""
+    friedel: Friedel
+    weighting: WeightingName
+    seed: int | None
+    jackknife: bool
+    wilson: bool
+
+    @classmethod
+    def of(
+        cls,
+        ds: xr.Dataset,
+        shells: Shells | int | None,
+        friedel: Friedel,
+        weighting: WeightingName,
+        seed: int | None,
+        jackknife: bool,
+        wilson: bool,
+    ) -> Self:
+        """Check options before anything is read."""
+        one_of("friedel", friedel, ("merge", "separate"))
+        weighting_called(weighting)
+        cell = _cell(ds, shells)
+        number = None if seed is None else _seed(seed)
+        alone = shells is None
+        return cls(
+            cell, as_shells(shells, cell), alone, friedel, weighting, number, jackknife, wilson
+        )
+
+
+class Found(NamedTuple):
+    """What the passes over observations have found."""
+
+    merged: Merged
+    halves: tuple[Table, Table] | None
+    sums: passes.Sums
+
+    @property
+    def at_origin(self) -> int:
+        """Number of observations of the reflection 0 0 0."""
+        return int(self.merged.apart.n[at_origin(self.merged.apart.codes)].sum())
+
+    @property
+    def nothing(self) -> bool:
+        """Whether there are no observations of other reflections."""
+        return bool(at_origin(self.merged.apart.codes).all())
+
+
+def go_over(source: passes.Observations, reject: float | None, asked: Asked) -> Found:
+    """Go over the observations twice, and before that for outliers, if they are to be rejected."""
+    if reject is not None:
+        source = _without_outliers(source, threshold_of(reject), asked.friedel)
+    return _passes(source, asked.friedel, asked.seed)
+
+
+def _seed(seed: int) -> int:
+    number = operator.index(seed)
+    if not 0 <= number < 2**64:
+        raise ValueError(f"a seed is a whole number from 0 to 2⁶⁴ - 1, not {seed}")
+    return number
+
+
+def _cell(ds: xr.Dataset, shells: Shells | int | None) -> UnitCell | None:
+    """Return the cell; overall statistics do without if it is not known."""
+    try:
+        return unit_cell(ds)
+    except CrystalError as error:
+        if shells is None:
+            return None
+        raise CrystalError(f"{error}; or ask for overall statistics alone, shells=None") from error
+
+
+def _without_outliers(
+    source: passes.Observations, threshold: float, friedel: Friedel
+) -> passes.Observations:
+    _, found = passes.compute(source, *find_outliers(source, threshold, friedel == "merge"))
+    return replace(source, rejected=found.rejected_rows)
+
+
+def _passes(source: passes.Observations, friedel: Friedel, seed: int | None) -> Found:
+    """Go over the observations twice."""
+    first, second = source.passes(2)
+    sums = passes.settled(source, passes.first_pass(first))
+    used = passes.merged_mates(sums) if friedel == "merge" else sums
+    tasks = {"sums": sums, "deviations": passes.second_pass(second, used)}
+    if friedel == "merge":
+        tasks["used"] = used
+    if seed is not None:
+        tasks["halves"] = passes.halves(second, sums, seed)
+    done = dict(zip(tasks, passes.compute(source, *tasks.values()), strict=True))
+    apart = done["sums"].table
+    table = done["used"].table if "used" in done else apart
+    return Found(Merged(apart, table, done["deviations"]), done.get("halves"), done["sums"])

@@ -1,0 +1,110 @@
+"""Merged intensities and their standard deviations, from sums over observations."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from xrefl._memory import empty, empty_columns
+from xrefl._parallel import over_rows
+from xrefl.merging.table import Table
+
+__all__ = ["ERRORS", "WEIGHTS", "Errors", "Estimates", "Weights", "estimates"]
+
+Weights = Literal["inverse_variance", "unweighted"]
+Errors = Literal["sigmas", "scatter", "larger"]
+
+WEIGHTS = ("inverse_variance", "unweighted")
+ERRORS = ("sigmas", "scatter", "larger")
+
+
+class Estimates(NamedTuple):
+    """Unique reflections, ascending.
+
+    Of columns with several rows, the first is of both Friedel mates, the others of hkl and -h-k-l.
+    """
+
+    hkl: tuple[NDArray[np.int32], ...]
+    """h, k and l, shape (m,) each, read-only."""
+    keys: NDArray[np.int64]
+    """The same, packed; shape (m,)."""
+    values: NDArray[Any]
+    """Means, shape (1 or 3, m), NaN where there is no observation."""
+    sigmas: NDArray[Any]
+    """Their standard deviations, shape (1 or 3, m)."""
+    counts: NDArray[np.int32]
+    """Numbers of observations, shape (1 or 3, m)."""
+    chi2: NDArray[Any]
+    """χ²/(n - 1) of both mates together, shape (m,), NaN where n is 1."""
+
+    def select(self, rows: NDArray[np.bool_]) -> Estimates:
+        """Return some of the reflections."""
+        hkl = tuple(index[rows] for index in self.hkl)
+        for index in hkl:
+            index.setflags(write=False)
+        return Estimates(
+            hkl,
+            self.keys[rows],
+            self.values[:, rows],
+            self.sigmas[:, rows],
+            self.counts[:, rows],
+            self.chi2[rows],
+        )
+
+
+def estimates(
+    table: Table, weights: Weights, errors: Errors, separate: bool, dtype: DTypeLike
+) -> Estimates:
+    """Return the means of each reflection.
+
+    Parameters
+    ----------
+    table : Table
+        Friedel mates apart.
+    weights, errors
+        See `xrefl.merging.merge.merge`.
+    separate : bool
+        Whether to calculate those of each mate, too.
+    dtype : dtype
+        float32 or float64.
+
+    Examples
+    --------
+    >>> from xrefl.merging.codes import encode
+    >>> index = np.array([1, 1])
+    >>> sums = np.zeros((2, 7))
+    >>> sums[:, 0], sums[:, 1] = [1, 3], [10, 14]
+    >>> table = Table(encode(index, index, index, index < [1, 2]), np.array([1, 3]), sums)
+    >>> merged = estimates(table, "inverse_variance", "sigmas", True, np.float64)
+    >>> merged.values.ravel().tolist(), merged.counts.ravel().tolist()
+    ([13.0, 10.0, 14.0], [4, 1, 3])
+    """
+    from xrefl.merging import _merge_kernels
+
+    reflections = table.codes >> 1
+    first = np.flatnonzero(reflections[1:] != reflections[:-1])
+    starts = np.concatenate([[0], first + 1, [len(reflections)]])
+    count, rows = len(starts) - 1, 3 if separate else 1
+    hkl = empty_columns(3 * count, [np.int32])[0].reshape(3, count)
+    keys = empty(count, np.int64)
+    values, sigmas = (empty(rows * count, dtype).reshape(rows, count) for _ in range(2))
+    counts = empty(rows * count, np.int32).reshape(rows, count)
+    chi2 = empty(count, dtype)
+    over_rows(
+        _merge_kernels.estimate,
+        count,
+        starts,
+        *table,
+        weights == "unweighted",
+        ERRORS.index(errors),
+        hkl,
+        keys,
+        values,
+        sigmas,
+        counts,
+        chi2,
+    )
+    hkl.setflags(write=False)
+    return Estimates(tuple(hkl), keys, values, sigmas, counts, chi2)
