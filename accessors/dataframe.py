@@ -30,6 +30,8 @@ from xrefl.hkl import (
 )
 from xrefl.io.mtz import write
 from xrefl.io.refln_cif import write as write_cif
+from xrefl.merging.batches import batch_statistics
+from xrefl.merging.dose import dose_statistics
 from xrefl.merging.fit_error_model import fit_error_model
 from xrefl.merging.merge import merge
 from xrefl.merging.outlier_report import outliers
@@ -105,6 +107,8 @@ class DataFrameAccessor:
     completeness = frame_value(completeness)
     multiplicity = frame_value(multiplicity)
     merging_statistics = frame_value(merging_statistics)
+    batch_statistics = frame_value(batch_statistics)
+    dose_statistics = frame_value(dose_statistics)
     wilson = frame_value(wilson)
     normalize = frame_series(normalize)
     moments = frame_value(moments)

@@ -24,6 +24,8 @@ from xrefl.hkl import (
 )
 from xrefl.io.mtz import write
 from xrefl.io.refln_cif import write as write_cif
+from xrefl.merging.batches import batch_statistics
+from xrefl.merging.dose import dose_statistics
 from xrefl.merging.fit_error_model import fit_error_model
 from xrefl.merging.merge import merge
 from xrefl.merging.outlier_report import outliers
@@ -91,6 +93,8 @@ class DatasetAccessor(ReflectionAccessor[xr.Dataset]):
     outliers = method(outliers)
     fit_error_model = method(fit_error_model)
     merging_statistics = method(merging_statistics)
+    batch_statistics = method(batch_statistics)
+    dose_statistics = method(dose_statistics)
     wilson = method(wilson)
     normalize = method(normalize)
     moments = method(moments)
