@@ -30,6 +30,8 @@ from xrefl.hkl import (
 )
 from xrefl.io.mtz import write
 from xrefl.io.refln_cif import write as write_cif
+from xrefl.io.store.parquet_write import to_parquet
+from xrefl.io.store.write import to_zarr
 from xrefl.merging.batches import batch_statistics
 from xrefl.merging.dose import dose_statistics
 from xrefl.merging.fit_error_model import fit_error_model
@@ -146,3 +148,5 @@ class DataFrameAccessor:
 
     to_mtz = frame_value(write.to_mtz)
     to_refln_cif = frame_value(write_cif.to_refln_cif)
+    to_zarr = frame_value(to_zarr)
+    to_parquet = frame_value(to_parquet)

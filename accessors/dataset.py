@@ -24,6 +24,8 @@ from xrefl.hkl import (
 )
 from xrefl.io.mtz import write
 from xrefl.io.refln_cif import write as write_cif
+from xrefl.io.store.parquet_write import to_parquet
+from xrefl.io.store.write import to_zarr
 from xrefl.merging.batches import batch_statistics
 from xrefl.merging.dose import dose_statistics
 from xrefl.merging.fit_error_model import fit_error_model
@@ -123,3 +125,5 @@ class DatasetAccessor(ReflectionAccessor[xr.Dataset]):
     to_dataframe = method(frame.to_dataframe)
     to_mtz = method(write.to_mtz)
     to_refln_cif = method(write_cif.to_refln_cif)
+    to_zarr = method(to_zarr)
+    to_parquet = method(to_parquet)

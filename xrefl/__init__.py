@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from xrefl.crystal.generate import miller_indices as miller_indices
     from xrefl.crystal.op import Op as Op
     from xrefl.crystal.spacegroup import SpaceGroup as SpaceGroup
+    from xrefl.hkl.concat import concat_observations as concat_observations
     from xrefl.hkl.index import HKLIndex as HKLIndex
     from xrefl.hkl.restore import restore as restore
     from xrefl.io.ccp4.open import open_ccp4 as open_ccp4
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     from xrefl.io.refln_cif.open import open_refln_cif as open_refln_cif
     from xrefl.io.refln_cif.write import to_refln_cif as to_refln_cif
     from xrefl.io.shelx.open import open_shelx_hkl as open_shelx_hkl
+    from xrefl.io.store.open import open_zarr as open_zarr
+    from xrefl.io.store.parquet_open import open_parquet as open_parquet
     from xrefl.merging.error_model import ErrorModel as ErrorModel
     from xrefl.merging.resolution_estimate import resolution_estimate as resolution_estimate
     from xrefl.merging.statistics_table import statistics_table as statistics_table
@@ -64,6 +67,7 @@ _HOME = {
     "UnitCell": "xrefl.crystal.cell",
     "cif_to_mtz": "xrefl.io.convert.cif_to_mtz",
     "concat": "xrefl.sets.concat",
+    "concat_observations": "xrefl.hkl.concat",
     "count_reflections": "xrefl.crystal.generate",
     "cromer_liberman": "xrefl.scattering.anomalous",
     "form_factor": "xrefl.scattering.form_factor",
@@ -72,9 +76,11 @@ _HOME = {
     "open_ccp4": "xrefl.io.ccp4.open",
     "open_model": "xrefl.io.model.open",
     "open_mtz": "xrefl.io.mtz.open",
+    "open_parquet": "xrefl.io.store.parquet_open",
     "open_reflections": "xrefl.io.reflections",
     "open_refln_cif": "xrefl.io.refln_cif.open",
     "open_shelx_hkl": "xrefl.io.shelx.open",
+    "open_zarr": "xrefl.io.store.open",
     "read_cif": "xrefl.io.cif.document",
     "reindex_sets": "xrefl.sets.reindex",
     "reindexing_operators": "xrefl.sets.operators",
