@@ -9,6 +9,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 import pandas as pd
 import xarray as xr
 
+from xrefl.accessors._later import also_later
 from xrefl.hkl import frame
 
 __all__ = ["frame_method", "frame_series", "frame_value", "method"]
@@ -17,6 +18,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
+@also_later
 def method(function: Callable[Concatenate[Any, P], R]) -> Callable[Concatenate[Any, P], R]:
     """Return a method that calls the function with the object that the accessor holds."""
 
@@ -49,6 +51,7 @@ def _call(accessor: Any, function: Callable[..., R], args: Any, kwargs: Any) -> 
     return function(accessor.to_dataset(), *(_converted(df, value) for value in args), **named)
 
 
+@also_later
 def frame_method(
     function: Callable[Concatenate[xr.Dataset, P], xr.Dataset],
 ) -> Callable[Concatenate[Any, P], pd.DataFrame]:
@@ -61,6 +64,7 @@ def frame_method(
     return call
 
 
+@also_later
 def frame_series(
     function: Callable[Concatenate[Any, P], xr.DataArray],
 ) -> Callable[Concatenate[Any, P], pd.Series[Any]]:
@@ -76,6 +80,7 @@ def frame_series(
     return call
 
 
+@also_later
 def frame_value(
     function: Callable[Concatenate[Any, P], R],
 ) -> Callable[Concatenate[Any, P], R]:

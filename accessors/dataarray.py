@@ -4,17 +4,11 @@ from __future__ import annotations
 
 import xarray as xr
 
+from xrefl.accessors import _functions as functions
 from xrefl.accessors._method import method
 from xrefl.accessors.plots import DataArrayPlots
 from xrefl.accessors.reflections import ReflectionAccessor
-from xrefl.fourier import assign, maps, quantities, structure_factors
-from xrefl.fourier import values as map_values
-from xrefl.fourier.complete import complete_cell
-from xrefl.fourier.statistics import statistics
 from xrefl.hkl import values
-from xrefl.io.ccp4.write import to_ccp4
-from xrefl.models import around
-from xrefl.models.solvent_mask import solvent_fraction
 
 __all__ = ["DataArrayAccessor"]
 
@@ -30,19 +24,19 @@ class DataArrayAccessor(ReflectionAccessor[xr.DataArray]):
 
     amplitude_phase = method(values.amplitude_phase)
 
-    assign_crystal = method(assign.assign_crystal)
-    d = method(quantities.d)
-    inv_d2 = method(quantities.inv_d2)
+    assign_crystal = method(functions.assign_crystal_of_array)
+    d = method(functions.d_of_array)
+    inv_d2 = method(functions.inv_d2_of_array)
 
-    to_map = method(maps.grid_to_map)
-    to_grid = method(maps.map_to_grid)
-    to_structure_factors = method(structure_factors.to_structure_factors)
-    statistics = method(statistics)
-    normalize = method(map_values.normalize)
-    symmetrize = method(map_values.symmetrize)
-    interpolate = method(map_values.interpolate)
-    complete_cell = method(complete_cell)
-    solvent_fraction = method(solvent_fraction)
-    mask_around = method(around.mask_around)
-    box_around = method(around.box_around)
-    to_ccp4 = method(to_ccp4)
+    to_map = method(functions.grid_to_map)
+    to_grid = method(functions.map_to_grid)
+    to_structure_factors = method(functions.to_structure_factors)
+    statistics = method(functions.map_statistics)
+    normalize = method(functions.normalize_map)
+    symmetrize = method(functions.symmetrize)
+    interpolate = method(functions.interpolate)
+    complete_cell = method(functions.complete_cell)
+    solvent_fraction = method(functions.solvent_fraction)
+    mask_around = method(functions.mask_around)
+    box_around = method(functions.box_around)
+    to_ccp4 = method(functions.to_ccp4)

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import pandas as pd
 import xarray as xr
 
+from xrefl.accessors import _functions as functions
 from xrefl.accessors._doc import doc_of
 from xrefl.accessors._method import frame_method, frame_series, frame_value
 from xrefl.crystal.cell import UnitCell
 from xrefl.crystal.spacegroup import SpaceGroup
-from xrefl.fourier import coefficients, grid, maps, patterson, size
 from xrefl.hkl import (
     adding,
     asu,
@@ -28,22 +28,6 @@ from xrefl.hkl import (
     sorting,
     values,
 )
-from xrefl.io.mtz import write
-from xrefl.io.refln_cif import write as write_cif
-from xrefl.io.store.parquet_write import to_parquet
-from xrefl.io.store.write import to_zarr
-from xrefl.merging.batches import batch_statistics
-from xrefl.merging.dose import dose_statistics
-from xrefl.merging.fit_error_model import fit_error_model
-from xrefl.merging.merge import merge
-from xrefl.merging.outlier_report import outliers
-from xrefl.merging.statistics import merging_statistics
-from xrefl.statistics import agreement, means
-from xrefl.statistics.completeness import completeness, multiplicity
-from xrefl.statistics.moments import moments
-from xrefl.statistics.normalize import normalize
-from xrefl.statistics.shells import shells
-from xrefl.statistics.wilson import wilson
 
 __all__ = ["DataFrameAccessor"]
 
@@ -101,19 +85,19 @@ class DataFrameAccessor:
     make_free_flags = frame_series(free_flags.make_free_flags)
     extend_free_flags = frame_series(extend_flags.extend_free_flags)
 
-    shells = frame_value(shells)
-    mean = frame_value(means.mean)
-    i_over_sigma = frame_value(means.i_over_sigma)
-    r_factor = frame_value(agreement.r_factor)
-    correlation = frame_value(agreement.correlation)
-    completeness = frame_value(completeness)
-    multiplicity = frame_value(multiplicity)
-    merging_statistics = frame_value(merging_statistics)
-    batch_statistics = frame_value(batch_statistics)
-    dose_statistics = frame_value(dose_statistics)
-    wilson = frame_value(wilson)
-    normalize = frame_series(normalize)
-    moments = frame_value(moments)
+    shells = frame_value(functions.shells)
+    mean = frame_value(functions.mean)
+    i_over_sigma = frame_value(functions.i_over_sigma)
+    r_factor = frame_value(functions.r_factor)
+    correlation = frame_value(functions.correlation)
+    completeness = frame_value(functions.completeness)
+    multiplicity = frame_value(functions.multiplicity)
+    merging_statistics = frame_value(functions.merging_statistics)
+    batch_statistics = frame_value(functions.batch_statistics)
+    dose_statistics = frame_value(functions.dose_statistics)
+    wilson = frame_value(functions.wilson)
+    normalize = frame_series(functions.normalize)
+    moments = frame_value(functions.moments)
 
     to_asu = frame_method(asu.to_asu)
     reindex = frame_method(reindexing.reindex)
@@ -126,16 +110,16 @@ class DataFrameAccessor:
     structure_factor = frame_series(values.structure_factor)
     to_original_hkl = frame_method(original.to_original_hkl)
     to_asu_hkl = frame_method(original.to_asu_hkl)
-    merge = frame_method(merge)
-    outliers = frame_method(outliers)
-    fit_error_model = frame_value(fit_error_model)
+    merge = frame_method(functions.merge)
+    outliers = frame_method(functions.outliers)
+    fit_error_model = frame_value(functions.fit_error_model)
 
-    grid_size = frame_value(size.grid_size)
-    fits_into = frame_value(size.fits_into)
-    to_grid = frame_value(grid.to_grid)
-    to_map = frame_value(maps.to_map)
-    to_patterson = frame_value(patterson.to_patterson)
-    map_coefficients = frame_value(coefficients.map_coefficients)
+    grid_size = frame_value(functions.grid_size)
+    fits_into = frame_value(functions.fits_into)
+    to_grid = frame_value(functions.to_grid)
+    to_map = frame_value(functions.to_map)
+    to_patterson = frame_value(functions.to_patterson)
+    map_coefficients = frame_value(functions.map_coefficients)
 
     @doc_of(crystal.assign_crystal)
     def assign_crystal(
@@ -146,7 +130,7 @@ class DataFrameAccessor:
     ) -> pd.DataFrame:
         return frame.to_dataframe(self.to_dataset(cell=cell, spacegroup=spacegroup))
 
-    to_mtz = frame_value(write.to_mtz)
-    to_refln_cif = frame_value(write_cif.to_refln_cif)
-    to_zarr = frame_value(to_zarr)
-    to_parquet = frame_value(to_parquet)
+    to_mtz = frame_value(functions.to_mtz)
+    to_refln_cif = frame_value(functions.to_refln_cif)
+    to_zarr = frame_value(functions.to_zarr)
+    to_parquet = frame_value(functions.to_parquet)

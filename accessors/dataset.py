@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import xarray as xr
 
+from xrefl.accessors import _functions as functions
 from xrefl.accessors._method import method
 from xrefl.accessors.plots import DatasetPlots
 from xrefl.accessors.reflections import ReflectionAccessor
-from xrefl.fourier import coefficients, grid, maps, patterson, size
 from xrefl.hkl import (
     adding,
     asu,
@@ -22,35 +22,6 @@ from xrefl.hkl import (
     sorting,
     values,
 )
-from xrefl.io.mtz import write
-from xrefl.io.refln_cif import write as write_cif
-from xrefl.io.store.parquet_write import to_parquet
-from xrefl.io.store.write import to_zarr
-from xrefl.merging.batches import batch_statistics
-from xrefl.merging.dose import dose_statistics
-from xrefl.merging.fit_error_model import fit_error_model
-from xrefl.merging.merge import merge
-from xrefl.merging.outlier_report import outliers
-from xrefl.merging.statistics import merging_statistics
-from xrefl.merging.together import merge_with_statistics
-from xrefl.models import assign
-from xrefl.models.addends import addends
-from xrefl.models.density import density
-from xrefl.models.matthews import matthews
-from xrefl.models.solvent_mask import solvent_mask
-from xrefl.models.structure_factors import structure_factors
-from xrefl.scaling.map_coefficients import map_coefficients_from
-from xrefl.scaling.sigma_a import sigma_a
-from xrefl.sets.ambiguity import resolve_ambiguity
-from xrefl.sets.delta_cc_half import delta_cc_half
-from xrefl.sets.pairwise import pairwise_correlation, pairwise_r_factor
-from xrefl.sets.reindex import reindex_sets
-from xrefl.statistics import agreement, means
-from xrefl.statistics.completeness import completeness, multiplicity
-from xrefl.statistics.moments import moments
-from xrefl.statistics.normalize import normalize
-from xrefl.statistics.shells import shells
-from xrefl.statistics.wilson import wilson
 
 __all__ = ["DatasetAccessor"]
 
@@ -59,7 +30,7 @@ __all__ = ["DatasetAccessor"]
 class DatasetAccessor(ReflectionAccessor[xr.Dataset]):
     """Crystallography of reflections, merged or unmerged, and of atomic models."""
 
-    assign_crystal = method(assign.assign_crystal)
+    assign_crystal = method(functions.assign_crystal)
 
     @property
     def plot(self) -> DatasetPlots:
@@ -83,47 +54,47 @@ class DatasetAccessor(ReflectionAccessor[xr.Dataset]):
     to_original_hkl = method(original.to_original_hkl)
     to_asu_hkl = method(original.to_asu_hkl)
 
-    shells = method(shells)
-    mean = method(means.mean)
-    i_over_sigma = method(means.i_over_sigma)
-    r_factor = method(agreement.r_factor)
-    correlation = method(agreement.correlation)
-    completeness = method(completeness)
-    multiplicity = method(multiplicity)
-    merge = method(merge)
-    merge_with_statistics = method(merge_with_statistics)
-    outliers = method(outliers)
-    fit_error_model = method(fit_error_model)
-    merging_statistics = method(merging_statistics)
-    batch_statistics = method(batch_statistics)
-    dose_statistics = method(dose_statistics)
-    wilson = method(wilson)
-    normalize = method(normalize)
-    moments = method(moments)
+    shells = method(functions.shells)
+    mean = method(functions.mean)
+    i_over_sigma = method(functions.i_over_sigma)
+    r_factor = method(functions.r_factor)
+    correlation = method(functions.correlation)
+    completeness = method(functions.completeness)
+    multiplicity = method(functions.multiplicity)
+    merge = method(functions.merge)
+    merge_with_statistics = method(functions.merge_with_statistics)
+    outliers = method(functions.outliers)
+    fit_error_model = method(functions.fit_error_model)
+    merging_statistics = method(functions.merging_statistics)
+    batch_statistics = method(functions.batch_statistics)
+    dose_statistics = method(functions.dose_statistics)
+    wilson = method(functions.wilson)
+    normalize = method(functions.normalize)
+    moments = method(functions.moments)
 
-    grid_size = method(size.grid_size)
-    fits_into = method(size.fits_into)
-    to_grid = method(grid.to_grid)
-    to_map = method(maps.to_map)
-    to_patterson = method(patterson.to_patterson)
-    map_coefficients = method(coefficients.map_coefficients)
+    grid_size = method(functions.grid_size)
+    fits_into = method(functions.fits_into)
+    to_grid = method(functions.to_grid)
+    to_map = method(functions.to_map)
+    to_patterson = method(functions.to_patterson)
+    map_coefficients = method(functions.map_coefficients)
 
-    solvent_mask = method(solvent_mask)
-    matthews = method(matthews)
-    addends = method(addends)
-    structure_factors = method(structure_factors)
-    density = method(density)
+    solvent_mask = method(functions.solvent_mask)
+    matthews = method(functions.matthews)
+    addends = method(functions.addends)
+    structure_factors = method(functions.structure_factors)
+    density = method(functions.density)
 
-    sigma_a = method(sigma_a)
-    map_coefficients_from = method(map_coefficients_from)
+    sigma_a = method(functions.sigma_a)
+    map_coefficients_from = method(functions.map_coefficients_from)
 
-    pairwise_correlation = method(pairwise_correlation)
-    pairwise_r_factor = method(pairwise_r_factor)
-    delta_cc_half = method(delta_cc_half)
-    resolve_ambiguity = method(resolve_ambiguity)
-    reindex_sets = method(reindex_sets)
+    pairwise_correlation = method(functions.pairwise_correlation)
+    pairwise_r_factor = method(functions.pairwise_r_factor)
+    delta_cc_half = method(functions.delta_cc_half)
+    resolve_ambiguity = method(functions.resolve_ambiguity)
+    reindex_sets = method(functions.reindex_sets)
     to_dataframe = method(frame.to_dataframe)
-    to_mtz = method(write.to_mtz)
-    to_refln_cif = method(write_cif.to_refln_cif)
-    to_zarr = method(to_zarr)
-    to_parquet = method(to_parquet)
+    to_mtz = method(functions.to_mtz)
+    to_refln_cif = method(functions.to_refln_cif)
+    to_zarr = method(functions.to_zarr)
+    to_parquet = method(functions.to_parquet)

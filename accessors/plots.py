@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import xarray as xr
 
+from xrefl.accessors import _functions as functions
 from xrefl.accessors._method import method
-from xrefl.plot import agreement, r_factor, section, zone
 
 __all__ = ["DataArrayPlots", "DatasetPlots"]
 
@@ -16,9 +16,9 @@ class DatasetPlots:
     def __init__(self, obj: xr.Dataset) -> None:
         self._obj = obj
 
-    zone = method(zone.zone)
-    r_factor = method(r_factor.r_factor)
-    agreement = method(agreement.agreement)
+    zone = method(functions.plot_zone)
+    r_factor = method(functions.plot_r_factor)
+    agreement = method(functions.plot_agreement)
 
 
 class DataArrayPlots:
@@ -27,5 +27,5 @@ class DataArrayPlots:
     def __init__(self, obj: xr.DataArray) -> None:
         self._obj = obj
 
-    section = method(section.section)
-    zone = method(zone.zone)
+    section = method(functions.plot_section)
+    zone = method(functions.plot_zone)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import subprocess
 import sys
 import threading
@@ -50,6 +51,31 @@ def test_methods_have_the_docstrings_of_their_functions():
     from xrefl.hkl import reflections
 
     assert xrefl.accessors.DatasetAccessor.d.__doc__ == reflections.d.__doc__
+
+
+def test_methods_are_their_functions_from_the_first_look_on():
+    from xrefl.accessors import _functions
+    from xrefl.merging.merge import merge
+
+    for name in _functions.HOME:
+        assert callable(getattr(_functions, name).imported()), name
+    for accessor in (xrefl.accessors.DatasetAccessor, xrefl.accessors.DataFrameAccessor):
+        assert accessor.merge.__doc__ == merge.__doc__
+        assert accessor.merge is accessor.merge
+        assert inspect.signature(accessor.merge).parameters.keys() == (
+            inspect.signature(merge).parameters.keys()
+        )
+    with pytest.raises(AttributeError, match="no attribute 'unheard_of'"):
+        _functions.unheard_of  # noqa: B018
+
+
+def test_functions_are_imported_when_their_methods_are_looked_at():
+    run(
+        "import sys, xarray, xrefl\n"
+        "assert 'xrefl.merging.merge' not in sys.modules\n"
+        "xarray.Dataset.xtal.merge\n"
+        "assert 'xrefl.merging.merge' in sys.modules\n"
+    )
 
 
 def test_rows_are_covered_once(monkeypatch):
