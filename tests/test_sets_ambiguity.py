@@ -139,6 +139,20 @@ def test_sets_side_by_side():
     xr.testing.assert_identical(result.compute(), aligned)
 
 
+def test_cells_that_tell_the_indexing(monkeypatch):
+    monkeypatch.setitem(CELLS, "P 21 21 2", (50, 50.9, 70, 90, 90, 90))
+    whole = truth("P 21 21 2", dmin=5)
+    sets, back = crystals(whole, 6, noise=0.1)  # all with a < b
+    resolved = xrefl.resolve_ambiguity(sets, "I", reference=whole)
+    assert resolved.reindexing.values.tolist() == back
+    aligned = xrefl.reindex_sets(sets, resolved)
+    assert aligned["x0"].xtal.cell.a == (50.9 if back[0] == "k,h,-l" else 50)
+    assert len(set(back)) == 2
+    together = xrefl.concat(sets)
+    with pytest.raises(CrystalMismatchError, match=r"no longer agree.*more than 1 %.*in a dict"):
+        xrefl.reindex_sets(together, resolved)
+
+
 def test_structure_factors_of_a_model():
     model = xrefl.open_model(xrefl.tutorial.path("5wkd", kind="model"))
     cell = (50, 50, 80, 90, 90, 90)
@@ -162,6 +176,7 @@ def test_structure_factors_of_a_model():
         ("P 31", (50, 50, 80, 90, 90, 120)),
         ("P 21 3", (50, 50, 50, 90, 90, 90)),
         ("P 21 21 21", (50, 50, 80, 90, 90, 90)),
+        ("I 2 m m", (50, 50, 50, 90, 90, 90)),
     ],
 )
 def test_phases_stay_those_of_the_group(group, cell):
@@ -170,15 +185,31 @@ def test_phases_stay_those_of_the_group(group, cell):
     to_xyz = _keeping(spacegroup, op)
     assert spacegroup.change_basis(to_xyz) == spacegroup
     assert to_xyz.rotation == op.inverse().rotation
+    atoms = np.random.default_rng(0).random((4, 3))
     hkl = xrefl.miller_indices(cell, group, 12.0)
     index = xrefl.HKLIndex.from_miller(*hkl.T, cell=cell, spacegroup=group)
-    phases = ("hkl", np.random.default_rng(0).uniform(-180, 180, len(hkl)), {"mtz_type": "P"})
-    ds = xr.Dataset({"PHI": phases}, index.coordinates())
+    f = structure_factors(hkl, spacegroup, atoms)
+    phases = ("hkl", np.degrees(np.angle(f)), {"mtz_type": "P"})
+    ds = xr.Dataset({"F": ("hkl", f), "PHI": phases}, index.coordinates())
     resolved = xr.Dataset({"reindexing": ("dataset", [str(op)])})
-    (once,) = xrefl.reindex_sets([ds], resolved)
-    assert once.xtal.spacegroup == spacegroup
-    (twice,) = xrefl.reindex_sets([once], resolved.copy(data={"reindexing": [str(op.inverse())]}))
-    assert twice.sizes == ds.sizes
+    (turned,) = xrefl.reindex_sets([ds], resolved)
+    assert turned.xtal.spacegroup == spacegroup
+    assert turned.sizes == ds.sizes
+    hkl = np.column_stack([turned[name] for name in "hkl"])
+    moved = atoms @ to_xyz.matrix.T + np.array(to_xyz.translation) / 24
+    expected = structure_factors(hkl, spacegroup, moved)
+    np.testing.assert_allclose(turned.F, expected, atol=1e-10)
+    found = np.abs(turned.F) * np.exp(1j * np.radians(turned.PHI))
+    np.testing.assert_allclose(found, expected, atol=1e-10)
+
+
+def structure_factors(hkl, spacegroup, atoms):
+    """Return those of point atoms, summed up over all symmetry mates."""
+    mates = [
+        np.array(op.rotation) / 24 @ atoms.T + np.array(op.translation)[:, np.newaxis] / 24
+        for op in spacegroup.operations
+    ]
+    return np.exp(2j * np.pi * (hkl @ np.concatenate(mates, axis=1))).sum(axis=1)
 
 
 def test_order_and_names_do_not_matter():
@@ -240,6 +271,10 @@ def test_no_overlap():
 def test_bad_input():
     whole = truth("P 4")
     sets, _ = crystals(whole, 2)
+    with pytest.raises(ValueError, match=r"min_common must be 3 or more, .* not 2"):
+        xrefl.resolve_ambiguity(sets, "I", min_common=2)
+    with pytest.raises(MillerIndexError, match=r"values that are not all the same, .*: 'flat'"):
+        xrefl.resolve_ambiguity({**sets, "flat": whole.assign(I=0 * whole.I)}, "I")
     with pytest.raises(ValueError, match="one data set alone"):
         xrefl.resolve_ambiguity([whole], "I")
     with pytest.raises(MissingColumnError, match="set 1 has no column 'I'; its columns are F"):

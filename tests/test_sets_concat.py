@@ -123,7 +123,7 @@ def test_further_dimensions():
     labelled = [
         one.assign_coords(friedel=list(signs)) for one, signs in ((first, "+-"), (second, "-+"))
     ]
-    with pytest.raises(ValueError, match="different labels along 'friedel'"):
+    with pytest.raises(ValueError, match=r"different labels along 'friedel'.* in one order"):
         xrefl.concat(labelled)
 
 
@@ -135,6 +135,53 @@ def test_what_is_not_along_reflections():
     assert ds.run.item() == 1
     assert ds.set_cell.values.tolist() == [list(CELL)] * 2
     assert ds.cell_parameter.values.tolist() == ["a", "b", "c", "alpha", "beta", "gamma"]
+
+
+def test_what_some_sets_do_not_have():
+    time = np.datetime64("2020-01-02T03:04:05", "ns")
+    warm = A.assign_coords(temperature=293, time=time, by=np.array("me", object))
+    for ds in (xrefl.concat([warm, B]), xrefl.concat([warm.chunk(), B.chunk()]).compute()):
+        np.testing.assert_array_equal(ds.temperature, [293, np.nan])
+        np.testing.assert_array_equal(ds.time, np.array([time, "NaT"], "M8[ns]"))
+        assert ds.by.values.tolist() == ["me", None]
+    texts = [A.assign(T=("hkl", np.array(list("abc"), kind))) for kind in ("U", object)]
+    assert xrefl.concat(texts).T.values.tolist() == [["b", "c", "a"]] * 2
+    assert xrefl.concat([texts[1], B]).T.values.tolist() == [[None, "b", "c", "a"], [None] * 4]
+    mtz = xrefl.tutorial.open("5wkd")
+    ds = xrefl.concat([mtz, mtz.drop_dims("dataset_id")])
+    xr.testing.assert_identical(ds.dataset_name, mtz.dataset_name)  # those of the first
+
+
+def test_attributes():
+    attrs = [
+        {"x": float("nan"), "d": {"a": np.arange(2), "b": [[1], [1, 2]]}, "u": None, "v": 1}
+        for _ in range(2)
+    ]
+    attrs[1]["v"] = 1.0
+    ds = xrefl.concat([A.assign_attrs(attrs[0]), B.assign_attrs(attrs[1])])
+    assert np.isnan(ds.attrs["x"])
+    assert ds.attrs["d"]["b"] == [[1], [1, 2]]
+    assert ds.attrs["u"] is None
+    assert "v" not in ds.attrs
+    attrs[1]["d"]["a"][1] = 7
+    assert "d" not in xrefl.concat([A.assign_attrs(attrs[0]), B.assign_attrs(attrs[1])]).attrs
+
+
+def test_one_of_several_sets_keeps_its_own_cell():
+    longer = (30.2, *CELL[1:])
+    other = merged([(0, 0, 2)], {"F": [1.0]}, cell=longer, wavelength=0.98)
+    ds = xrefl.concat({"a": A, "b": other})
+    parts = {name: ds.sel(dataset=name).drop_vars("dataset") for name in "ab"}
+    xr.testing.assert_identical(xrefl.concat(parts), ds)
+    assert "set_cell" in parts["b"].coords
+    with pytest.raises(ValueError, match=r"already has .*'dataset'.*drop_vars\('dataset'\)"):
+        xrefl.concat([ds.sel(dataset=name) for name in "ab"])
+    # sets of sets keep their cells, too
+    runs = xrefl.concat([ds, ds.assign_coords(set_cell=ds.set_cell + 0.1)], "run")
+    assert runs.F.dims == ("run", "dataset", "hkl")
+    assert runs.set_cell.dims == ("run", "dataset", "cell_parameter")
+    np.testing.assert_array_equal(runs.set_cell[0], ds.set_cell)
+    np.testing.assert_array_equal(runs.set_wavelength, ds.set_wavelength)
 
 
 def test_cells_and_wavelengths():
@@ -169,8 +216,14 @@ def test_sets_get_into_one_asymmetric_unit():
 
 def test_many_names():
     assert xrefl.concat([A, B], names=["x", 7]).dataset.values.tolist() == ["x", 7]
+    assert xrefl.concat([A, B], names=np.arange(1, 3)).dataset.dtype == np.int64
+    assert xrefl.concat([A, B], names=[("x", 1), ("y", 2)]).dataset.values.tolist()[1] == ("y", 2)
     assert xrefl.concat([A, B], "crystal", names=["x", "y"]).F.dims == ("crystal", "hkl")
     assert xrefl.concat([A]).sizes["dataset"] == 1
+
+
+def typed(ds, kind):
+    return ds.assign(F=ds.F.assign_attrs(mtz_type=kind))
 
 
 @pytest.mark.parametrize(
@@ -185,6 +238,12 @@ def test_many_names():
         ([A, B], {"join": "left"}, ValueError, "'outer' or 'inner', not 'left'"),
         ([A, B], {"dim": "F"}, ValueError, "set 0 already has something called 'F'"),
         ([A, B.assign(F=B.S)], {}, TypeError, "'F' is of type number in some sets, of type text"),
+        (
+            {"a": typed(A, "F"), "b": A, "c": typed(B, "J")},
+            {},
+            TypeError,
+            "'F' has the mtz_type 'F' in the set 'a' and 'J' in 'c': .*rename",
+        ),
     ],
 )
 def test_bad_input(datasets, options, error, message):
@@ -208,6 +267,15 @@ def test_different_crystals():
         xrefl.concat([A, A.isel(hkl=[0, 0])])
     with pytest.raises(MillerIndexError, match=r"set 1 .* index"):
         xrefl.concat([A, A.drop_indexes(["hkl", "h", "k", "l"])])
+
+
+def test_files_with_other_data_sets():
+    mtz = xrefl.tutorial.open("5wkd")
+    other = mtz.isel(dataset_id=[1])
+    with pytest.raises(ValueError, match=r"drop_dims\('dataset_id'\)"):
+        xrefl.concat([mtz, other])
+    ds = xrefl.concat([one.drop_dims("dataset_id") for one in (mtz, other)])
+    assert ds.FP.notnull().sum() == 2 * mtz.FP.notnull().sum()
 
 
 def test_files(tmp_path):

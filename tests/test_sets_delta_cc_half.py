@@ -109,6 +109,22 @@ def test_any_values(rows):
         assert found.cc_half_without.values[i] == pytest.approx(expected, rel=1e-9, nan_ok=True)
 
 
+def test_same_as_for_observations():
+    values = random_sets(count=9, size=400, missing=0.4)
+    sigmas = np.random.default_rng(2).uniform(0.1, 1, values.shape)
+    ds = side_by_side(values, S=(("dataset", "hkl"), sigmas))
+    places = np.nonzero(np.isfinite(values))
+    columns = {"I": (values, "J"), "SIGI": (sigmas, "Q")}
+    observations = xr.Dataset(
+        {name: ("obs", of[places], {"mtz_type": kind}) for name, (of, kind) in columns.items()},
+        {name: ("obs", ds[name].values[places[1]]) for name in "hkl"},
+        {"cell": [30.0, 40, 50, 90, 90, 90], "spacegroup": "P 2 2 2"},
+    )
+    expected = observations.xtal.merging_statistics(shells=None).cc_half.item()
+    found = ds.xtal.delta_cc_half("F", sigma="S").cc_half.item()
+    assert found == pytest.approx(expected, rel=1e-9)
+
+
 def test_bad_sets_stand_out():
     values = random_sets(count=10, size=500)
     values[4] = np.random.default_rng(9).permutation(values[4])

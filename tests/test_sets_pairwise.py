@@ -170,7 +170,21 @@ def test_falloffs():
     np.testing.assert_allclose(found.b, differences[:3, :3], atol=1e-3)
     np.testing.assert_allclose(found.r_iso, 0, atol=1e-5)
     nothing = side_by_side(np.full((2, 4), np.nan)).xtal.pairwise_r_factor("F", falloff=True)
-    np.testing.assert_array_equal(nothing.b, np.zeros((2, 2)))
+    np.testing.assert_array_equal(nothing.b, [[0, np.nan], [np.nan, 0]])
+    # sets that nothing links have falloffs of their own
+    apart = xr.concat([ds.isel(hkl=slice(0, 900))] * 2, "dataset")
+    apart["F"] = apart.F.where((np.arange(10) < 5)[:, np.newaxis] == (np.arange(900) % 2 == 0))
+    found = apart.xtal.pairwise_r_factor("F", falloff=True)
+    assert np.isnan(found.b.values[:5, 5:]).all()
+    assert np.isfinite(found.b.values[:5, :5]).all()
+
+
+def test_no_reflections():
+    ds = side_by_side(random_sets(size=10)).isel(hkl=[])
+    for one in (ds, ds.assign(F=ds.F.chunk())):
+        assert one.xtal.pairwise_correlation("F").cc.isnull().all()
+        assert one.xtal.pairwise_r_factor("F", falloff=True).r_iso.isnull().all()
+        assert one.xtal.delta_cc_half("F").cc_half_without.isnull().all()
 
 
 def test_lazy():

@@ -176,6 +176,22 @@ def test_metadata() -> None:
     }  # fmt: skip
 
 
+def test_wavelength_of_a_data_set() -> None:
+    mtz = xrefl.tutorial.open("5wkd")
+    mtz = mtz.assign_coords(dataset_wavelength=("dataset_id", [0.0, 0.97]))
+    ds = xrefl.simulate_unmerged(mtz, column="FP")
+    assert ds.attrs["wavelength"] == 0.97
+    assert ds.dataset_wavelength.values[1] == 0.97
+    assert "wavelength" not in xrefl.simulate_unmerged(merged()).attrs
+
+
+def test_numbers_of_numpy() -> None:
+    noise = xrefl.Noise(counts=np.float32(50), background=np.int64(3))
+    ds = xrefl.simulate_unmerged(merged(), noise=noise, n_batches=np.int32(9))
+    same = xrefl.Noise(counts=50, background=3)
+    xr.testing.assert_identical(ds, xrefl.simulate_unmerged(merged(), noise=same, n_batches=9))
+
+
 def test_input_is_left_alone() -> None:
     truth = merged(anomalous=True)
     before = truth.copy(deep=True)
@@ -192,11 +208,16 @@ def test_input_is_left_alone() -> None:
         ({"multiplicity": 0}, "multiplicity must be a positive number, at most 1e.08, not 0"),
         ({"multiplicity": np.nan}, "at most 1e.08, not nan"),
         ({"multiplicity": 1e9}, "multiplicity must be .* not 1000000000.0"),
-        ({"n_batches": 0}, "n_batches must be from 1 to 16,777,215, not 0"),
+        ({"multiplicity": "many"}, "multiplicity must be .* not 'many'"),
+        ({"n_batches": 0}, "n_batches must be a whole number from 1 to 16,777,215, not 0"),
+        ({"n_batches": 10.5}, "n_batches must be a whole number .* not 10.5"),
         ({"order": "measured"}, "order must be 'batch' or 'hkl', not 'measured'"),
         ({"scales": [1, 2]}, r"scales must be 180 finite numbers.* shape \(2,\)"),
         ({"b_factors": [np.nan] * 180}, "b_factors must be 180 finite numbers"),
         ({"chunks": {"hkl": 3}}, r"chunks has \['hkl'\], but the only dimension to cut is 'obs'"),
+        ({"chunks": -5}, "chunks must be a positive number of rows.* not -5"),
+        ({"chunks": 0}, "chunks must be .* not 0"),
+        ({"chunks": {"obs": (100, 200)}}, r"chunks must be .* not \(100, 200\)"),
         ({"seed": -1}, "expected non-negative integer|non-negative"),
     ],
 )
@@ -251,6 +272,11 @@ def test_what_cannot_be_simulated(monkeypatch: pytest.MonkeyPatch) -> None:
         xrefl.simulate_unmerged(truth.assign(I=truth.I * np.nan))
     with pytest.raises(XreflError, match="leaves none of 283 reflections observed"):
         xrefl.simulate_unmerged(truth, multiplicity=1e-9)
+    with pytest.raises(XreflError, match="more than integers of 64 bits can number; lower"):
+        xrefl.simulate_unmerged(merged(dmin=4.0), multiplicity=1e8, n_batches=2**24 - 1)
+    text = truth.assign(I=truth.I.astype(str).assign_attrs(truth.I.attrs))
+    with pytest.raises(MissingColumnError, match="no column of intensities"):
+        xrefl.simulate_unmerged(text)
     with pytest.raises(XreflError, match=r"mean of the true intensities is -.*noise=None"):
         xrefl.simulate_unmerged(truth.assign(I=-truth.I))
     with pytest.raises(TypeError, match=r"noise must be xrefl.Noise\(...\) or None, not 0.1"):

@@ -15,7 +15,14 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-__all__ = ["DATASET_COORDS", "DatasetInfo", "dataset_coords", "datasets_of", "strings"]
+__all__ = [
+    "DATASET_COORDS",
+    "DatasetInfo",
+    "dataset_coords",
+    "datasets_of",
+    "known_wavelength",
+    "strings",
+]
 
 DATASET_COORDS = (
     "dataset_id",
@@ -93,6 +100,14 @@ def datasets_of(ds: xr.Dataset) -> list[DatasetInfo]:
         for dataset, cell in zip(datasets, cells, strict=True):
             dataset.cell = None if np.isnan(cell).any() else tuple(cell.tolist())
     return datasets
+
+
+def known_wavelength(ds: xr.Dataset) -> float:
+    """Return the wavelength in Å of all that is in a Dataset, NaN if it is not known or not one."""
+    if ds.attrs.get("wavelength") is not None:
+        return float(ds.attrs["wavelength"])
+    known = {info.wavelength for info in datasets_of(ds) if 0 < info.wavelength < float("inf")}
+    return known.pop() if len(known) == 1 else float("nan")
 
 
 def strings(values: Iterable[str]) -> NDArray[np.object_]:

@@ -56,14 +56,15 @@ def resolve_ambiguity(
     datasets : Dataset, mapping of name to Dataset, or sequence of Dataset
         Merged data sets, side by side (see `xrefl.concat`) or one by one.
     column : str
-        Intensities or amplitudes. What is not finite does not count. Lazy columns are computed.
+        Intensities or amplitudes; Friedel mates are taken to be alike. What is not finite does
+        not count. Lazy columns are computed.
     reference : Dataset or DataArray, optional
         Merged reflections of the same crystal form; a Dataset with the same column.
     tolerance : float
         By how many degrees the lattice may depart from the symmetry; see
         `xrefl.reindexing_operators`.
     min_common : int
-        Sets with fewer reflections in common do not say anything about each other.
+        Sets with fewer reflections in common do not say anything about each other; 3 or more.
     dim : str
         The dimension of the sets.
 
@@ -85,6 +86,8 @@ def resolve_ambiguity(
         Sets, or the reference, are of different crystals.
     MillerIndexError
         Sets have too few reflections in common with the reference, or with the others.
+    ValueError
+        ``min_common`` is too small; there is one set alone, and no reference.
     MissingColumnError, NotMergedError, TypeError, ValueError
         As `xrefl.concat` and ``.xtal.pairwise_correlation``.
 
@@ -101,6 +104,10 @@ def resolve_ambiguity(
     >>> found.reindexing.values
     array(['h,k,l', 'k,h,-l', 'h,k,l'], dtype='<U6')
     """
+    if min_common < 3:
+        raise ValueError(
+            f"min_common must be 3 or more, since two values always correlate, not {min_common}"
+        )
     if isinstance(datasets, xr.Dataset):
         ds = datasets
     else:
@@ -311,9 +318,9 @@ def _require_overlap(
     if alone:
         shown = ", ".join(alone[:10]) + (f" and {len(alone) - 10} more" if len(alone) > 10 else "")
         raise MillerIndexError(
-            f"these data sets have fewer than {least} reflections in common with {what}, so that "
-            f"their indexing cannot be told: {shown}. Leave them out, give a reference that covers "
-            "them, or lower min_common"
+            f"these data sets have fewer than {least} reflections, with values that are not all "
+            f"the same, in common with {what}, so that their indexing cannot be told: {shown}. "
+            "Leave them out, give a reference that covers them, or lower min_common"
         )
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from xrefl.sets.table import table
+from xrefl.sets.table import in_one_chunk, table
 from xrefl.statistics.columns import Column
 from xrefl.statistics.groups import By, grouping
 
@@ -92,13 +92,11 @@ def delta_cc_half(
     core = [[dim, "hkl"]] * len(columns)
     found = xr.apply_ufunc(
         partial(_in_groups, groups=groups.size),
-        groups.codes,
-        *columns,
+        *in_one_chunk([groups.codes, *columns]),
         input_core_dims=[["hkl"], *core],
         output_core_dims=[["_group"], ["_group", dim]] * 2,
         dask="parallelized",
         dask_gufunc_kwargs={
-            "allow_rechunk": True,
             "output_sizes": {"_group": groups.size, dim: columns[0].sizes[dim]},
         },
         output_dtypes=[np.float64, np.float64, np.int64, np.int64],

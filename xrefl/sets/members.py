@@ -13,9 +13,9 @@ from xrefl.crystal.cell import UnitCell
 from xrefl.crystal.spacegroup import SpaceGroup
 from xrefl.errors import CrystalMismatchError, MillerIndexError, XreflError
 from xrefl.hkl.asu import to_asu
-from xrefl.hkl.crystal import merged_index, space_group, unit_cell
+from xrefl.hkl.crystal import assign_crystal, merged_index, space_group, unit_cell
 
-__all__ = ["CELL_TOLERANCE", "Datasets", "Members", "members"]
+__all__ = ["CELL_TOLERANCE", "Datasets", "Members", "members", "with_own_cell"]
 
 Datasets: TypeAlias = Mapping[Any, xr.Dataset] | Sequence[xr.Dataset]
 """Merged data sets, by name or in order."""
@@ -79,6 +79,7 @@ def members(datasets: Datasets, names: Sequence[Hashable] | None = None) -> Memb
                 "Datasets: a DataArray becomes one by .to_dataset(name=...)"
             )
         try:
+            ds = with_own_cell(ds)
             index = merged_index(ds)
             index.require_unique("align")
             cell, own = unit_cell(ds), _group(ds, index.spacegroup, stated)
@@ -100,6 +101,21 @@ def members(datasets: Datasets, names: Sequence[Hashable] | None = None) -> Memb
     assert group is not None
     parameters = np.array([cell.parameters for cell in cells])
     return Members(names, inside, parameters, group, moved)
+
+
+def with_own_cell(ds: xr.Dataset) -> xr.Dataset:
+    """Return one of the sets that were side by side with its own cell and wavelength.
+
+    Those are coordinates then, and the attributes are of all sets.
+    """
+    cell, wavelength = ds.coords.get("set_cell"), ds.coords.get("set_wavelength")
+    if cell is not None and cell.dims == ("cell_parameter",):
+        ds = assign_crystal(ds.drop_vars("set_cell"), cell=cell.values.tolist())
+    if wavelength is not None and wavelength.ndim == 0:
+        ds = ds.drop_vars("set_wavelength")
+        if np.isfinite(wavelength):
+            ds = ds.assign_attrs(wavelength=float(wavelength))
+    return ds
 
 
 def _named(

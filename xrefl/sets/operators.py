@@ -7,6 +7,7 @@ from itertools import product
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from xrefl.crystal.cell import UnitCell
 from xrefl.crystal.lattice import lattice_symmetry
@@ -30,9 +31,11 @@ def reindexing_operators(
 
     They are rotations of the lattice, within a tolerance, that are no symmetry of intensities,
     one of each class: those that differ by an operation of the Laue group are the same. They
-    leave the Laue group and the systematic absences as they are: indexed either way, the crystal
+    leave the point group and the systematic absences as they are: indexed either way, the crystal
     has this space group. Where it is not known which axes are screw axes, give the space group
-    without them. Twins by merohedry and pseudo-merohedry have these operations as their laws.
+    without them, and where it is not known which is the polar axis, as of P m m 2, that with
+    all rotations, P 2 2 2. Twins by merohedry and pseudo-merohedry have these operations as
+    their laws.
 
     Parameters
     ----------
@@ -63,18 +66,19 @@ def reindexing_operators(
     """
     cell = cell if isinstance(cell, UnitCell) else UnitCell.from_parameters(cell)
     group = SpaceGroup(spacegroup)
-    own = {_proper(op.rotation) for op in group.primitive_operations}
-    lattice = [
-        op.rotation
-        for op in lattice_symmetry(cell, group, tolerance)
-        if op.determinant > 0 and _normalizes(op.rotation, own) and _keeps_absences(op, group)
-    ]
+    of_group = {op.rotation for op in group.primitive_operations}
+    own = {_proper(rotation) for rotation in of_group}
+    hkl = np.array(list(product(range(-_LARGEST, _LARGEST + 1), repeat=3)))
+    absent = group.absent(hkl)
+    lattice = [op.rotation for op in lattice_symmetry(cell, group, tolerance) if op.determinant > 0]
     found: list[Op] = []
     classes: set[Matrix] = set()
     for rotation in sorted(lattice, key=lambda one: (one not in own, _complexity(one))):
         if rotation not in classes:
             classes |= {_times(symmetry, rotation) for symmetry in own}
-            found.append(Op.from_numerators(rotation, notation="h"))
+            op = Op.from_numerators(rotation, notation="h")
+            if _normalizes(rotation, of_group) and _keeps_absences(op, group, hkl, absent):
+                found.append(op)
     identity = Op.from_numerators(Op("h,k,l").rotation, notation="h")
     return (identity, *found[1:])
 
@@ -88,23 +92,21 @@ def _times(first: Matrix, second: Matrix) -> Matrix:
     return _tuples(np.array(first) @ np.array(second) // DEN)
 
 
-def _normalizes(rotation: Matrix, own: set[Matrix]) -> bool:
-    """Tell whether the rotations of the group are the same on the new axes."""
+def _normalizes(rotation: Matrix, of_group: set[Matrix]) -> bool:
+    """Tell whether the rotations of the group, improper ones too, are the same on the new axes."""
     R = np.array(rotation, float) / DEN
     inverse = np.linalg.inv(R)
-    return all(_tuples(np.rint(R @ np.array(one) @ inverse)) in own for one in own)
+    return all(_tuples(np.rint(R @ np.array(one) @ inverse)) in of_group for one in of_group)
 
 
-def _keeps_absences(op: Op, group: SpaceGroup) -> bool:
-    indices = range(-_LARGEST, _LARGEST + 1)
-    hkl = np.array(list(product(indices, repeat=3)))
+def _keeps_absences(
+    op: Op, group: SpaceGroup, hkl: NDArray[np.int64], absent: NDArray[np.bool_]
+) -> bool:
     moved = hkl @ np.array(op.rotation)
     whole = (moved % DEN == 0).all(axis=1)
-    there = ~group.absent(hkl)
-    if not whole[there].all():
+    if not whole[~absent].all():
         return False
-    moved = moved[whole] // DEN
-    return bool((group.absent(moved) == group.absent(hkl[whole])).all())
+    return bool((group.absent(moved[whole] // DEN) == absent[whole]).all())
 
 
 def _complexity(rotation: Matrix) -> tuple[bool, float, int, tuple[float, ...]]:

@@ -15,7 +15,7 @@ from xrefl.hkl.crystal import merged_index
 from xrefl.hkl.reflections import inv_d2
 from xrefl.sets._falloff import relative_falloffs
 from xrefl.sets._products import centred, correlations
-from xrefl.sets.table import table
+from xrefl.sets.table import in_one_chunk, table
 from xrefl.statistics.columns import Column
 from xrefl.statistics.groups import By, grouping
 
@@ -130,8 +130,8 @@ def pairwise_r_factor(
         ``r_iso`` (float64; NaN where the denominator is 0), ``k`` (float64, one value for all
         groups, NaN where it is not known) and ``n``, the number of common reflections (int64),
         with the dimensions of the groups, ``dim`` and ``dim`` + "_2"; with ``falloff``, also
-        ``b``, by how much the first set falls off more than the second (Å²). Lazy if the
-        column is.
+        ``b``, by how much the first set falls off more than the second (Å²; NaN where neither
+        their common reflections nor those with other sets tell). Lazy if the column is.
 
     Raises
     ------
@@ -183,14 +183,11 @@ def _of_pairs(
     second = f"{dim}_2"
     found: tuple[xr.DataArray, ...] = xr.apply_ufunc(
         partial(_in_groups, function=function, groups=groups.size),
-        values,
-        groups.codes,
-        *(one.variable for one in more),
+        *in_one_chunk([values, groups.codes, *(one.variable for one in more)]),
         input_core_dims=[[dim, "hkl"], ["hkl"], *([["hkl"]] * len(more))],
         output_core_dims=[["_group", dim, second]] * len(kinds),
         dask="parallelized",
         dask_gufunc_kwargs={
-            "allow_rechunk": True,
             "output_sizes": {"_group": groups.size, second: values.sizes[dim]},
         },
         output_dtypes=kinds,
@@ -240,10 +237,12 @@ def _r_factor(
     mask, clean = there.astype(np.float64), np.where(there, values, 0.0)
     count, groups = len(values), len(edges) - 1
     inside = slice(int(edges[0]), int(edges[-1]))
-    b, k = np.zeros(count), np.ones((count, count))
+    k, differences_b = np.ones((2, count, count))
     if falloff:
-        b = relative_falloffs(clean[:, inside], mask[:, inside], inv_d2[inside])
+        b, part_of = relative_falloffs(clean[:, inside], mask[:, inside], inv_d2[inside])
         clean *= np.exp(b[:, np.newaxis] / 4 * inv_d2)
+        known = np.equal.outer(part_of, part_of)
+        differences_b = np.where(known, np.subtract.outer(b, b), np.nan)
     values = np.where(there, clean, np.nan)
     if scale:
         squares = clean[:, inside] ** 2 @ mask[:, inside].T
@@ -263,5 +262,4 @@ def _r_factor(
         found = differences[group] / np.where(total != 0, total, np.nan)
         r_iso[group] = np.where(upper, found, found.T)
         n[group] = np.rint(mask[:, part] @ mask[:, part].T)
-    differences_b = np.subtract.outer(b, b)
     return r_iso, np.broadcast_to(k, n.shape), np.broadcast_to(differences_b, n.shape), n

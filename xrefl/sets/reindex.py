@@ -7,18 +7,17 @@ from functools import lru_cache
 from itertools import chain, product
 from typing import Any, TypeVar, cast
 
-import numpy as np
 import xarray as xr
 
 from xrefl.crystal.op import DEN, Op
 from xrefl.crystal.spacegroup import SpaceGroup
-from xrefl.errors import CrystalError
+from xrefl.errors import CrystalError, CrystalMismatchError
 from xrefl.hkl.asu import to_asu
 from xrefl.hkl.crystal import assign_crystal, merged_index, space_group
 from xrefl.hkl.rebuild import with_history
 from xrefl.hkl.reindexing import reindex
 from xrefl.sets.concat import concat
-from xrefl.sets.members import Datasets
+from xrefl.sets.members import Datasets, with_own_cell
 
 __all__ = ["reindex_sets"]
 
@@ -58,6 +57,8 @@ def reindex_sets(datasets: Sets, resolved: xr.Dataset, *, dim: str = "dataset") 
         The sets are not those of the result.
     CrystalError
         An operation does not leave the space group as it is.
+    CrystalMismatchError
+        Of sets side by side, cells differ by more than 1 % on their new axes.
 
     Examples
     --------
@@ -101,7 +102,13 @@ def reindex_sets(datasets: Sets, resolved: xr.Dataset, *, dim: str = "dataset") 
     }
     result: Any = done
     if isinstance(datasets, xr.Dataset):
-        result = concat(done, dim)
+        try:
+            result = concat(done, dim)
+        except CrystalMismatchError as error:
+            raise CrystalMismatchError(
+                f"on their new axes the cells of the sets no longer agree: {error}. Give the sets "
+                "one by one, in a dict, to get them with the cells that they have there"
+            ) from error
         attrs = {
             name: value
             for name, value in datasets.attrs.items()
@@ -160,8 +167,4 @@ def _separate(ds: xr.Dataset, dim: str) -> Iterator[tuple[Hashable, xr.Dataset]]
     names = ds[dim].values.tolist() if dim in ds.coords else list(range(ds.sizes[dim]))
     for number, name in enumerate(names):
         one = ds.isel({dim: number}).drop_vars(dim, errors="ignore")
-        if "set_cell" in one.coords:
-            one = assign_crystal(one.drop_vars("set_cell"), cell=one["set_cell"].values.tolist())
-        if "set_wavelength" in one.coords and np.isfinite(one["set_wavelength"]):
-            one = one.assign_attrs(wavelength=float(one["set_wavelength"]))
-        yield name, one
+        yield name, with_own_cell(one)

@@ -29,6 +29,7 @@ COLUMN_TYPES: dict[str, type[np.generic]] = {
 """What an experiment gives, in this order."""
 
 _HIGHEST = 1e8  # multiplicity
+_MOST = 2**62  # observations times batches
 _ROUNDS = 4
 _BLOCK = 1024  # numbers that stay in the cache
 _LARGEST_EXACT = 2**24  # batch numbers are 32-bit floats in MTZ files
@@ -91,12 +92,14 @@ def experiment(
         raise TypeError(f"noise must be xrefl.Noise(...) or None, not {noise!r}")
     if order not in ("batch", "hkl"):
         raise ValueError(f"order must be 'batch' or 'hkl', not {order!r}")
-    if not 0 < multiplicity <= _HIGHEST:
+    if not (isinstance(multiplicity, int | float | np.number) and 0 < multiplicity <= _HIGHEST):
         raise ValueError(
             f"multiplicity must be a positive number, at most {_HIGHEST:g}, not {multiplicity!r}"
         )
-    if not 1 <= n_batches < _LARGEST_EXACT:
-        raise ValueError(f"n_batches must be from 1 to {_LARGEST_EXACT - 1:,}, not {n_batches!r}")
+    if not (isinstance(n_batches, int | np.integer) and 1 <= n_batches < _LARGEST_EXACT):
+        raise ValueError(
+            f"n_batches must be a whole number from 1 to {_LARGEST_EXACT - 1:,}, not {n_batches!r}"
+        )
     bits = bit_generator(seed)
     key, *keys = bits.random_raw(1 + _ROUNDS).view(np.int64).tolist()
     observed = _poisson(multiplicity, bits.random_raw(len(truth.plus)))
@@ -106,6 +109,11 @@ def experiment(
         raise XreflError(
             f"a multiplicity of {multiplicity:g} leaves none of {len(truth.plus)} reflections "
             "observed; raise it, or take another seed"
+        )
+    if count > _MOST // int(n_batches):
+        raise XreflError(
+            f"{count:,} observations in {n_batches:,} batches are more than integers of 64 bits "
+            "can number; lower the multiplicity or n_batches"
         )
     words = np.array(keys, np.int64) & 0xFFFFFFFF
     group = truth.spacegroup

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, fields
 
+import numpy as np
+
 __all__ = ["Noise"]
 
 
@@ -57,10 +59,12 @@ class Noise:
     def __post_init__(self) -> None:
         for field in fields(self):
             value = getattr(self, field.name)
-            if not (isinstance(value, (int, float)) and math.isfinite(value) and value >= 0):
+            number = isinstance(value, int | float | np.integer | np.floating)
+            if not (number and math.isfinite(value) and value >= 0):
                 raise ValueError(
                     f"{field.name} must be a number that is not negative, not {value!r}"
                 )
+            object.__setattr__(self, field.name, float(value))  # NumPy's may have fewer digits
         if self.counts == 0:
             raise ValueError("counts must be positive: without photons there is no intensity")
         if self.outliers > 1:

@@ -11,6 +11,7 @@ import xarray as xr
 from xrefl.errors import MissingColumnError, NotMergedError, XreflError
 from xrefl.hkl.asu import to_asu
 from xrefl.hkl.crystal import crystal, is_merged, merged_index
+from xrefl.hkl.datasets import known_wavelength
 from xrefl.hkl.friedel import FRIEDEL, friedel_mate, friedel_pairs, plus_first
 from xrefl.hkl.packing import pack
 from xrefl.hkl.reflections import inv_d2
@@ -116,8 +117,7 @@ def known_truth(
     ds = to_asu(ds[list(dict.fromkeys((plus, minus)))])
     if dmin is not None and "atom" not in truth.dims:
         ds = sel_resolution(ds, dmin=dmin)
-    wavelength = float(truth.attrs.get("wavelength") or np.nan)
-    return _sorted(ds, _intensities(ds, plus, minus), wavelength)
+    return _sorted(ds, _intensities(ds, plus, minus), known_wavelength(truth))
 
 
 def _labels(ds: xr.Dataset, column: str | None) -> tuple[Hashable, Hashable]:
@@ -162,7 +162,8 @@ def _is_kind(ds: xr.Dataset, pair: tuple[Hashable, Hashable], kind: str) -> bool
         return False
     if column.dtype.kind == "c":
         return "F" in kind
-    return column.attrs.get("mtz_type") == kind[pair[0] != pair[1]]
+    real = column.dtype.kind in "biuf"
+    return real and column.attrs.get("mtz_type") == kind[pair[0] != pair[1]]
 
 
 def _intensities(

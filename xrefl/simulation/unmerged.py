@@ -182,6 +182,12 @@ def _lazy(plan: Experiment, chunks: int | Mapping[str, int] | str) -> dict[str, 
         if not chunks.keys() <= {"obs"}:
             raise ValueError(f"chunks has {list(chunks)}, but the only dimension to cut is 'obs'")
         chunks = chunks.get("obs", _CHUNK)
+    rows = isinstance(chunks, int | np.integer) and (chunks > 0 or chunks == -1)
+    if not (rows or isinstance(chunks, str)):
+        raise ValueError(
+            f"chunks must be a positive number of rows, -1 for all of them, 'auto' or a size such "
+            f"as '100 MB', not {chunks!r}"
+        )
     numbers = da.arange(plan.count, chunks=chunks, dtype=np.int64)
     apply_gufunc: Any = da.apply_gufunc  # which has no types
     columns = apply_gufunc(
