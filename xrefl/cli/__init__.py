@@ -10,7 +10,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from xrefl import __version__
-from xrefl.cli import cif2mtz, info, map2sf, mask, mtz2cif, sf2map, sfcalc
+from xrefl.cli import cif2mtz, info, map2sf, mask, merge, mtz2cif, sf2map, sfcalc
 from xrefl.cli._remedies import on_command_line
 from xrefl.errors import XreflError
 
@@ -25,6 +25,7 @@ app = typer.Typer(
 app.command("info")(info.info)
 app.command("cif2mtz")(cif2mtz.cif2mtz)
 app.command("mtz2cif")(mtz2cif.mtz2cif)
+app.command("merge")(merge.merge)
 app.command("mask")(mask.mask)
 app.command("sf2map")(sf2map.sf2map)
 app.command("map2sf")(map2sf.map2sf)

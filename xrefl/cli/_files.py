@@ -116,7 +116,7 @@ def require_merged(source: Path, ds: xr.Dataset) -> None:
     if not is_merged(ds):
         raise NotMergedError(
             f"{source} has {ds.sizes['obs']:,} unmerged observations, and merged reflections are "
-            "needed; merge them first, as with the program aimless of CCP4"
+            "needed; merge them first with xrefl merge"
         )
     merged_index(ds)
 

@@ -39,6 +39,14 @@ _REMEDIES = (
         ": add it to the file",
     ),
     (r", model\.isel\(atom=\.\.\.\)", " of the file"),
+    (r"intensity= and sigma=", "--intensity and --sigma"),
+    (r"\b(intensity|sigma|spacegroup)=\.\.\.", r"--\1"),
+    (r"dataset=, or, if they .*? with ds\.drop_vars\('dataset_wavelength'\)", "--dataset"),
+    (
+        r"with dataset= or after choosing .*? \.xtal\.assign_crystal\(cell=\.\.\.\)",
+        "with --dataset",
+    ),
+    (r"partials=\"(\w+)\"", r"--partials \1"),
 )
 
 

@@ -22,6 +22,7 @@ from xrefl.merging.grouping import Grouped, Recipe
 from xrefl.merging.halves import half_tables, numbers_of
 from xrefl.merging.source import Stretch, read
 from xrefl.merging.table import Table, join, merge_mates
+from xrefl.merging.workers import active_client, files_of_workers, require_xrefl
 
 __all__ = ["Observations", "Sums", "compute", "settled"]
 
@@ -180,9 +181,9 @@ def settled(observations: Observations, sums: Any) -> Any:
 
     if observations.are_kept:
         return sums
-    with _workers_named():
-        (done,) = base.persist(sums, **_scheduler(observations))
-        if _on_cluster(observations):
+    with _engine(observations) as scheduler:
+        (done,) = base.persist(sums, **scheduler)
+        if active_client() is not None and not scheduler:
             from distributed import wait
 
             wait(done)
@@ -200,43 +201,31 @@ def compute(observations: Observations, *tasks: Any) -> tuple[Any, ...]:
     ------
     FileNotFoundError
         A file is not there, or not where workers of the cluster look for it.
+    XreflError
+        A worker has no xrefl, or another version.
     """
     from dask import base
 
-    with _workers_named():
-        results: tuple[Any, ...] = base.compute(*tasks, **_scheduler(observations))
+    with _engine(observations) as scheduler:
+        results: tuple[Any, ...] = base.compute(*tasks, **scheduler)
     return results
 
 
-def _has_client() -> bool:
-    from dask import base
-
-    return "distributed" in getattr(base.get_scheduler(), "__module__", "")
-
-
-def _scheduler(observations: Observations) -> dict[str, Any]:
-    """Return what makes dask use threads where a Client is active, without a warning of it."""
+@contextmanager
+def _engine(observations: Observations) -> Iterator[dict[str, Any]]:
+    """Give the scheduler to name to dask, if not the one in use."""
     from dask import threaded
 
-    return {"scheduler": threaded.get} if observations.local and _has_client() else {}
-
-
-def _on_cluster(observations: Observations) -> bool:
-    return not observations.local and _has_client()
-
-
-@contextmanager
-def _workers_named() -> Iterator[None]:
-    """Say that it is workers who do not find a file, when it may well be here."""
-    try:
-        yield
-    except FileNotFoundError as error:
-        if not _has_client() or error.filename is None:
-            raise
-        raise FileNotFoundError(
-            f"a worker of the cluster finds no file {error.filename}; each reads its own rows, so "
-            "put the file where all of them see it by this path"
-        ) from error
+    client = active_client()
+    if client is None:
+        yield {}
+    elif observations.local:
+        # as a function, since the name "threads" would have dask warn of the Client
+        yield {"scheduler": threaded.get}
+    else:
+        require_xrefl(client)
+        with files_of_workers():
+            yield {}
 
 
 def _tree(

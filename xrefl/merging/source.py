@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -56,12 +56,12 @@ class Stretch:
     start, stop : int
         Which rows of the whole.
     columns : object
-        `Rows`, or a mapping from names to delayed arrays of dask, one for each of its chunks.
+        `Rows`, or a mapping from names to delayed arrays of dask.
     """
 
     start: int
     stop: int
-    columns: Rows | Mapping[str, Sequence[Any]]
+    columns: Rows | Mapping[str, Any]
 
 
 def stretches(columns: xr.Dataset) -> list[Stretch]:
@@ -79,23 +79,24 @@ def stretches(columns: xr.Dataset) -> list[Stretch]:
         rows = columns if lazy is None else lazy
         return [Stretch(*edge, Rows(rows, *edge)) for edge in pairwise(edges)]
     chunked = columns.reset_coords().chunk().unify_chunks()
-    ends = np.cumsum(chunked.chunks["obs"]).tolist()
-    blocks = {str(name): column.data.to_delayed() for name, column in chunked.data_vars.items()}
-    result: list[Stretch] = []
-    start, first = 0, 0
-    for i, end in enumerate(ends, start=1):
-        if end - start >= _FEW_ROWS or i == len(ends):
-            parts = {name: list(block[first:i]) for name, block in blocks.items()}
-            result.append(Stretch(start, end, parts))
-            start, first = end, i
-    return result
+    edges = [0]
+    for end in np.cumsum(chunked.chunks["obs"]).tolist():
+        if end - edges[-1] >= _FEW_ROWS or end == nrow:
+            edges.append(end)
+    # dask, which would look at each delayed array for each other, joins small chunks beforehand
+    sizes = (tuple(np.diff(edges).tolist()),)
+    blocks = {
+        str(name): column.data.rechunk(sizes, method="tasks").to_delayed()
+        for name, column in chunked.data_vars.items()
+    }
+    return [
+        Stretch(*edge, {name: block[i] for name, block in blocks.items()})
+        for i, edge in enumerate(pairwise(edges))
+    ]
 
 
-def read(columns: Rows | Mapping[str, Sequence[NDArray[Any]]]) -> dict[str, NDArray[Any]]:
+def read(columns: Rows | Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
     """Return the values of the columns of a stretch whose delayed arrays have been computed."""
     if isinstance(columns, Rows):
         return columns.read()
-    return {
-        name: np.asarray(parts[0]) if len(parts) == 1 else np.concatenate(parts)
-        for name, parts in columns.items()
-    }
+    return {name: np.asarray(values) for name, values in columns.items()}
