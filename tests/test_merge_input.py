@@ -89,7 +89,29 @@ def test_cells_of_data_sets_are_compared(simulated):
         CrystalMismatchError, match=r"data sets 1 \(simulated\) and 2 \(second\) .*4\.8% in b"
     ):
         ds.xtal.merge()
-    assert ds.xtal.merge(dataset="second").sizes["hkl"] > 0
+    with pytest.raises(
+        CrystalMismatchError, match=r"leave them out, ds.drop_vars\('dataset_cell'\)"
+    ):
+        ds.xtal.merge()
+    assert ds.drop_vars("dataset_cell").xtal.merge().sizes["hkl"] > 0
+    first, second = (ds.xtal.merge(dataset=number) for number in (1, 2))
+    assert second.xtal.cell.b == pytest.approx(1.05 * first.xtal.cell.b)
+    stats = [ds.xtal.merging_statistics(dataset=number, shells=3) for number in (1, 2)]
+    assert float(stats[1].dmax[0]) == pytest.approx(float(second.xtal.resolution[0]))
+    assert float(stats[0].dmax[0]) == pytest.approx(float(first.xtal.resolution[0]))
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_a_data_set_goes_to_a_file_on_its_own(simulated, tmp_path, number):
+    ds = several(simulated, [0.9792, 0.9795])
+    ds["I"].attrs["dataset_id"] = 0  # as in files of Pointless
+    ds.xtal.merge(dataset=number).xtal.to_mtz(tmp_path / "one.mtz")
+    again = xrefl.open_mtz(tmp_path / "one.mtz")
+    assert again.dataset_id.values.tolist() == [0, number]
+    assert again.attrs["wavelength"] == pytest.approx([0.9792, 0.9795][number - 1], abs=1e-6)
+    assert {column.attrs["dataset_id"] for column in again.data_vars.values()} == {number}
+    simulated["I"].attrs["dataset_id"] = 0
+    assert simulated.xtal.merge().IMEAN.attrs["dataset_id"] == 1
 
 
 def test_a_data_set_that_is_not_there(simulated):
@@ -163,6 +185,12 @@ def test_an_operation_that_is_not_there():
     ds["M/ISYM"][7] = 256
     with pytest.raises(MillerIndexError, match="M/ISYM is 256"):
         ds.xtal.merge(partials="keep")
+
+
+def test_columns_along_other_dimensions(simulated):
+    several_columns = simulated.assign(I=simulated.I.expand_dims(scale=2))
+    with pytest.raises(FormatError, match=r"'I' has the dimensions \('scale', 'obs'\).*\.isel"):
+        several_columns.xtal.merge()
 
 
 def test_columns_in_the_wrong_order():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import dask
 import numpy as np
 import pandas as pd
@@ -112,6 +114,34 @@ def test_few_reflections_in_a_large_box_are_sorted(group, between_passes):
     np.testing.assert_array_equal(sums.table.codes, table.index)
     np.testing.assert_allclose(sums.table.sums, table[list(range(7))], rtol=1e-12, atol=1e-20)
     np.testing.assert_allclose(deviations[:, 0], table["from_wmean"], rtol=1e-12, atol=1e-11)
+
+
+@pytest.mark.parametrize("with_rows", [False, True])
+@pytest.mark.parametrize("group", GROUPS)
+def test_sorted_observations_are_grouped_as_others(group, with_rows):
+    ds = observed(group, n=2000)
+    ds["SIGI"][::17] = -1
+    found = observations(ds, find_columns(ds, None, None))
+    prepared = grouping.prepare(found.stretches[0].columns.read(), found.recipe)
+    order = np.lexsort((prepared.l, prepared.k, prepared.h))  # stable
+    ordered = prepared._replace(
+        **{name: getattr(prepared, name)[order] for name in prepared._fields[:7]}
+    )
+    mixed = ordered._replace(
+        **{name: np.roll(getattr(ordered, name), 1) for name in prepared._fields[:7]}
+    )
+    one = grouping.group(ordered, found.recipe, with_rows)
+    other = grouping.group(mixed, found.recipe, with_rows=True)
+    np.testing.assert_array_equal(one.codes, other.codes)
+    np.testing.assert_array_equal(one.starts, other.starts)
+    assert len(one.rows) == (len(one.values) if with_rows else 0)
+    if with_rows:
+        np.testing.assert_array_equal(one.values[:, 0], ordered.intensity[one.rows])
+        for first, last in itertools.pairwise(one.starts):
+            assert (np.diff(one.rows[first:last]) > 0).all()
+    for first, last in itertools.pairwise(one.starts):
+        theirs = np.sort(other.values[first:last], axis=0)
+        np.testing.assert_array_equal(np.sort(one.values[first:last], axis=0), theirs)
 
 
 @settings(max_examples=40, deadline=None)

@@ -61,6 +61,21 @@ def test_parts_add_up(chunks, monkeypatch):
     assert merged.attrs["n_observations"] == 3
 
 
+@pytest.mark.parametrize(("last", "n", "partial"), [(10, [2, 1], 3), (9, [1, 1], 5)])
+def test_parts_of_another_data_set_do_not_count(last, n, partial):
+    ds = table([*ROWS, (3, PART, 30, 0.5, 50, 2), (3, PART, 31, 0.5, 50, 2)])
+    numbers = np.array([3, 5, 8, 9, 10, 30, 31])
+    ds = ds.assign_coords(
+        dataset_id=[1, 2],
+        batch=numbers,
+        batch_dataset_id=("batch", np.where(numbers <= last, 1, 2)),
+    )
+    with pytest.warns(DroppedWarning, match=f"{partial} flagged as partial"):
+        merged = ds.xtal.merge(partials="sum", dataset=1)
+    assert merged.N.values.tolist() == n
+    assert merged.attrs["n_partial"] == partial
+
+
 def test_they_are_left_out_or_kept():
     merged = table(ROWS).xtal.merge(partials="exclude")
     assert merged.N.values.tolist() == [1, 1]
@@ -84,6 +99,8 @@ def test_observations_that_are_whole_need_no_fractions():
     ds = table([ROWS[0], ROWS[-1]])
     for partials in (None, "sum", "exclude", "keep"):
         assert ds.xtal.merge(partials=partials).N.values.tolist() == [1, 1]
+    bare = ds.drop_vars(["FRACTIONCALC", "BATCH"])
+    assert bare.xtal.merge(partials="sum").equals(ds.xtal.merge())
     del ds["M/ISYM"]
     assert ds.xtal.merge(partials="sum").sizes["hkl"] == 2
 

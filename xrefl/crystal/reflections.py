@@ -12,7 +12,7 @@ from xrefl.crystal.miller import as_miller
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["absence_conditions", "absent", "centric", "epsilon"]
+__all__ = ["absence_conditions", "absent", "centric", "centric_matrices", "epsilon"]
 
 # Tests of one reflection against one matrix; fewer take less time than threads would save.
 _MIN_TESTS = 5_000_000
@@ -51,10 +51,15 @@ def centric(
     from xrefl.crystal import _kernels
 
     columns = as_miller(hkl)
-    matrices = np.unique(_matrices(rotations) + np.eye(3), axis=0)
     out = np.empty(columns[0].size, dtype=np.bool_)
-    _run(_kernels.any_null, columns, matrices, out)
+    _run(_kernels.any_null, columns, centric_matrices(rotations), out)
     return out
+
+
+def centric_matrices(rotations: NDArray[np.integer]) -> NDArray[np.float64]:
+    """Return the matrices R + 1, shape (m, 3, 3); h is centric where h (R + 1) = 0 for any."""
+    found: NDArray[np.float64] = np.unique(_matrices(rotations) + np.eye(3), axis=0)
+    return found
 
 
 def epsilon(

@@ -7,10 +7,16 @@ from typing import Any
 import numpy as np
 
 from xrefl._numba import helper, kernel
+from xrefl.crystal._kernels import is_null, nine
 
 # Columns of `xrefl.merging.table.Table.sums`
 WEIGHT, WMEAN, WSQUARES, MEAN, SQUARES, VARIANCE, OVER_SIGMA = range(7)
 WIDTH = 7
+
+# The sums of (I - <I>)²/σ² are finite within these; no numbers of a diffraction experiment are
+# beyond, nor is any of single precision.
+_LARGEST = 1e75
+_SMALLEST = 1e-75
 
 
 @kernel
@@ -20,18 +26,18 @@ def find_usable(
     """Mark rows that count, find the box of their indices, and count what does not count.
 
     ``box`` is low h, k, l and high h, k, l; ``counts`` is of rows without a number, and of those
-    whose σ is not positive.
+    whose σ is not positive. What is too large counts as infinite, and a σ too small as 0.
     """
     missing = not_positive = 0
     low_h, low_k, low_l, high_h, high_k, high_l = box
     for i in range(h.size):
         if not use[i]:
             continue
-        if not (np.isfinite(intensity[i]) and np.isfinite(sigma[i])):
+        if not (abs(intensity[i]) < _LARGEST and abs(sigma[i]) < _LARGEST):
             missing += 1
             use[i] = False
             continue
-        if not sigma[i] > 0.0:
+        if sigma[i] < _SMALLEST:
             not_positive += 1
             use[i] = False
             continue
@@ -51,6 +57,25 @@ def count_in_box(h: Any, k: Any, l: Any, minus: Any, use: Any, box: Any, counts:
         if use[i]:
             cell = ((h[i] - box[0]) * nk + (k[i] - box[1])) * nl + (l[i] - box[2])
             counts[2 * cell + minus[i]] += 1
+
+
+@kernel
+def merge_centric(counts: Any, box: Any, matrices: Any) -> None:
+    """Count observations of a centric reflection's mate as those of the reflection.
+
+    The count of the mate becomes -1. Indices are centric where one of the matrices makes them 0.
+    """
+    cell = 0
+    for h in range(box[0], box[3] + 1):
+        for k in range(box[1], box[4] + 1):
+            for l in range(box[2], box[5] + 1):
+                if counts[2 * cell + 1] > 0:
+                    for j in range(matrices.shape[0]):
+                        if is_null(float(h), float(k), float(l), nine(matrices, j)):
+                            counts[2 * cell] += counts[2 * cell + 1]
+                            counts[2 * cell + 1] = -1
+                            break
+                cell += 1
 
 
 @kernel
@@ -247,20 +272,26 @@ def place_codes(codes: Any, box: Any, origin: Any, places: Any) -> None:
 @kernel
 def deviations_of_rows(
     h: Any, k: Any, l: Any, minus: Any, intensity: Any, use: Any, box: Any, places: Any, sums: Any
-) -> None:  # fmt: skip
+) -> Any:  # fmt: skip
     """Add |I - mean| of each row to its reflection, for both means.
 
     Rows of ``sums`` are both means, and then both sums: what is needed together lies together.
-    A mate that has no place of its own is at that of its reflection.
+    A mate that has no place of its own is at that of its reflection. Returns how many rows have
+    no place at all.
     """
     nk, nl = box[4] - box[1] + 1, box[5] - box[2] + 1
+    strangers = 0
     for i in range(h.size):
         if use[i]:
             cell = 2 * (((h[i] - box[0]) * nk + (k[i] - box[1])) * nl + (l[i] - box[2]))
             at = places[cell + 1] if minus[i] else -1
             at = places[cell] if at < 0 else at
+            if at < 0:
+                strangers += 1
+                continue
             sums[at, 2] += abs(intensity[i] - sums[at, 0])
             sums[at, 3] += abs(intensity[i] - sums[at, 1])
+    return strangers
 
 
 @helper
@@ -284,7 +315,7 @@ def choose_halves(
     start = _mixed(seed + np.uint64(0x9E3779B97F4A7C15))
     for group in range(codes.size):
         code = codes[group]
-        while table_codes[at] < code:
+        while at + 1 < table_codes.size and table_codes[at] < code:
             at += 1
         reflection = _mixed(start ^ np.uint64(code >> 1))
         number = np.int64(before[at])

@@ -113,7 +113,7 @@ def find_deviant(
     at = 0
     for group in range(codes.size):
         code = codes[group]
-        while table_codes[at] < code and at + 1 < table_codes.size and table_codes[at + 1] <= code:
+        while at + 1 < table_codes.size and table_codes[at + 1] <= code:
             at += 1
         # without an observation, χ² is less by just its squared deviate
         if numbers[at] < 3 or sums[at, WSQUARES] < limit:
@@ -121,7 +121,9 @@ def find_deviant(
         weight, mean = sums[at, WEIGHT], sums[at, WMEAN]
         for i in range(starts[group], starts[group + 1]):
             variance = values[i, 1] * values[i, 1]
-            if (values[i, 0] - mean) ** 2 >= limit * (variance - 1.0 / weight):
+            others = variance - 1.0 / weight
+            # where one has nearly all the weight, nothing is left of the others by this
+            if others < 1e-6 * variance or (values[i, 0] - mean) ** 2 >= limit * others:
                 found[group] = True
                 break
 
@@ -140,33 +142,44 @@ def settle(
 
     Means of the others and deviates are those at the time of rejection. Two observations are kept.
     """
+    limit = threshold * threshold
+    weights = 1.0 / (sigma * sigma)
     for group in range(starts.size - 1):
         first, last = starts[group], starts[group + 1]
-        left = last - first
+        left, best = last - first, -1
         while left > 2:
-            worst, row = threshold, -1
-            mean_of_others = deviate = 0.0
-            weight = weighted = 0.0
+            if best < 0:
+                best = first + np.argmax(weights[first:last])
+            # sums without the largest weight, beside which the others may be lost
+            rest = weighted = 0.0
             for i in range(first, last):
-                if not rejected[i]:
-                    w = 1.0 / (sigma[i] * sigma[i])
-                    weight += w
-                    weighted += w * (intensity[i] - intensity[first])
+                if i != best:
+                    rest += weights[i]
+                    weighted += weights[i] * (intensity[i] - intensity[best])
+            weight = rest + weights[best]
+            mean = intensity[best] + weighted / weight
+            # squares of the deviates; they are 0 for what was rejected
+            worst, row = limit, -1
             for i in range(first, last):
-                if rejected[i]:
-                    continue
-                w = 1.0 / (sigma[i] * sigma[i])
-                others = weight - w
-                if others <= 0.0:
-                    continue
-                mean = (weighted - w * (intensity[i] - intensity[first])) / others
-                mean += intensity[first]
-                here = (intensity[i] - mean) / np.sqrt(sigma[i] * sigma[i] + 1.0 / others)
-                if abs(here) > worst:
-                    worst, row = abs(here), i
-                    mean_of_others, deviate = mean, here
+                if i != best:
+                    step = intensity[i] - mean
+                    square = step * step * weights[i] * (weight / (weight - weights[i]))
+                    if square > worst:
+                        worst, row = square, i
+            step = weighted / rest
+            if step * step / (sigma[best] * sigma[best] + 1.0 / rest) > worst:
+                row = best
             if row < 0:
                 break
+            others, sum_of_others = rest, weighted
+            if row != best:
+                others = weight - weights[row]
+                sum_of_others -= weights[row] * (intensity[row] - intensity[best])
+            means[row] = intensity[best] + sum_of_others / others
+            spread = np.sqrt(sigma[row] * sigma[row] + 1.0 / others)
+            deviates[row] = (intensity[row] - means[row]) / spread
             rejected[row] = True
-            means[row], deviates[row] = mean_of_others, deviate
+            weights[row] = 0.0
             left -= 1
+            if row == best:
+                best = -1

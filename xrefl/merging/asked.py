@@ -10,8 +10,8 @@ import xarray as xr
 
 from xrefl.crystal.cell import UnitCell
 from xrefl.errors import CrystalError
-from xrefl.hkl.crystal import unit_cell
 from xrefl.merging import passes
+from xrefl.merging.crystals import cell_of
 from xrefl.merging.in_shells import as_shells, at_origin
 from xrefl.merging.options import Friedel, one_of, threshold_of
 from xrefl.merging.outliers import find_outliers
@@ -46,11 +46,12 @@ class Asked(NamedTuple):
         seed: int | None,
         jackknife: bool,
         wilson: bool,
+        dataset: int | str | None,
     ) -> Self:
         """Check options before anything is read."""
         one_of("friedel", friedel, ("merge", "separate"))
         weighting_called(weighting)
-        cell = _cell(ds, shells)
+        cell = _cell(ds, dataset, shells)
         number = None if seed is None else _seed(seed)
         alone = shells is None
         return cls(
@@ -84,16 +85,22 @@ def go_over(source: passes.Observations, reject: float | None, asked: Asked) -> 
 
 
 def _seed(seed: int) -> int:
-    number = operator.index(seed)
+    what = f"a seed is a whole number from 0 to 2⁶⁴ - 1, not {seed!r}"
+    try:
+        number = operator.index(seed)
+    except TypeError:
+        raise TypeError(what) from None
     if not 0 <= number < 2**64:
-        raise ValueError(f"a seed is a whole number from 0 to 2⁶⁴ - 1, not {seed}")
+        raise ValueError(what)
     return number
 
 
-def _cell(ds: xr.Dataset, shells: Shells | int | None) -> UnitCell | None:
+def _cell(
+    ds: xr.Dataset, dataset: int | str | None, shells: Shells | int | None
+) -> UnitCell | None:
     """Return the cell; overall statistics do without if it is not known."""
     try:
-        return unit_cell(ds)
+        return cell_of(ds, dataset)
     except CrystalError as error:
         if shells is None:
             return None

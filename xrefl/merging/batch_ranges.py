@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Collection, Sequence
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -82,14 +81,20 @@ def headers(ds: xr.Dataset) -> Headers | None:
 
 
 def check_ranges(width: int, edges: Sequence[int] | None) -> None:
-    """Raise ValueError if these cannot be ranges of any batches."""
-    if operator.index(width) < 1:
+    """Raise ValueError or TypeError if these cannot be ranges of any batches."""
+    for number in (width, *([] if edges is None else edges)):
+        if not isinstance(number, int | np.integer) or isinstance(number, bool):
+            raise TypeError(
+                f"ranges have a whole number of batches, and edges that are batch numbers, not "
+                f"{number!r}; give integers"
+            )
+    if width < 1:
         raise ValueError(f"the width of a range of batches must be at least 1, not {width}")
     if edges is None:
         return
     if width != 1:
         raise ValueError(f"ranges have edges or a width, not both; found width={width}")
-    limits = [operator.index(edge) for edge in edges]
+    limits = [int(edge) for edge in edges]
     if len(limits) < 2 or any(low >= high for low, high in pairwise(limits)):
         raise ValueError(f"edges must be two or more ascending batch numbers, not {limits}")
 

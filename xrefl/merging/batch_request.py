@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from xrefl.crystal.cell import UnitCell
 from xrefl.crystal.spacegroup import SpaceGroup
 from xrefl.errors import CrystalError
-from xrefl.hkl.crystal import unit_cell
 from xrefl.merging.batch_ranges import Headers, check_ranges, headers
+from xrefl.merging.crystals import cell_of
 from xrefl.merging.error_model import ErrorModel
 from xrefl.merging.grouping import EXCLUDED
 from xrefl.merging.in_batches import find_batches
@@ -74,7 +74,7 @@ def request(ds: xr.Dataset, options: Options) -> tuple[Observations, Division]:
     """
     one_of("friedel", options.friedel, ("merge", "separate"))
     check_ranges(options.width, options.edges)
-    cell = _cell(ds, options.shells)
+    cell = _cell(ds, options.dataset, options.shells)
     asked = as_shells(options.shells, cell)
     numbers = find_batches(ds, options.batch, find_columns(ds, options.intensity, options.sigma))
     labels, whole = gather(
@@ -142,10 +142,12 @@ def attrs_of(
     }
 
 
-def _cell(ds: xr.Dataset, shells: Shells | int | None) -> UnitCell | None:
+def _cell(
+    ds: xr.Dataset, dataset: int | str | None, shells: Shells | int | None
+) -> UnitCell | None:
     """Return the cell; without shells only the completeness needs it."""
     try:
-        return unit_cell(ds)
+        return cell_of(ds, dataset)
     except CrystalError as error:
         if shells is None:
             return None

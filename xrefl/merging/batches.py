@@ -145,8 +145,8 @@ def batch_statistics(
 
     Warns
     -----
-    DroppedWarning
-        Observations were left out that were not asked to be.
+    DroppedWarning, CrystalWarning
+        As `.xtal.merge`.
 
     Notes
     -----

@@ -8,10 +8,12 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from xrefl.crystal.cell import UnitCell
 from xrefl.errors import CrystalMismatchError, MissingColumnError
+from xrefl.hkl.crystal import unit_cell
 from xrefl.hkl.datasets import DatasetInfo, datasets_of
 
-__all__ = ["chosen_batches", "chosen_dataset", "require_one_crystal"]
+__all__ = ["cell_of", "chosen_batches", "chosen_dataset", "in_use", "require_one_crystal"]
 
 _LARGEST = 0.01
 # Wavelengths of one MAD experiment are nearer to each other than those of two crystals may be.
@@ -57,6 +59,22 @@ def chosen_batches(ds: xr.Dataset, dataset: int | str) -> frozenset[int]:
     return frozenset(batches)
 
 
+def cell_of(ds: xr.Dataset, dataset: int | str | None) -> UnitCell:
+    """Return the cell of the data set that is chosen, or else that of all.
+
+    Raises
+    ------
+    CrystalError
+        It is not known.
+    MissingColumnError
+        There is no such data set.
+    """
+    own = None if dataset is None else chosen_dataset(ds, dataset).cell
+    if own is None or not min(own) > 0:
+        return unit_cell(ds)
+    return UnitCell.from_parameters(own)
+
+
 def require_one_crystal(ds: xr.Dataset, dataset: int | str | None) -> None:
     """Raise CrystalMismatchError if cells or wavelengths of the data to be merged differ.
 
@@ -64,19 +82,20 @@ def require_one_crystal(ds: xr.Dataset, dataset: int | str | None) -> None:
     lengths and 0.01 radian in angles; wavelengths by 0.0001 Å.
     """
     number = None if dataset is None else chosen_dataset(ds, dataset).id
-    infos = [info for info in datasets_of(ds) if info.id in _in_use(ds, number)]
+    infos = [info for info in datasets_of(ds) if info.id in in_use(ds, number)]
     _require_one_wavelength(ds, infos)
     sets = [info for info in infos if info.cell is not None]
     _require_one_cell(
         "data sets",
         [f"{info.id} ({info.name})" for info in sets],
         np.array([info.cell for info in sets], np.float64).reshape(-1, 6),
+        "ds.drop_vars('dataset_cell')",
     )
     if "batch_floats" in ds.coords:
         rows = slice(None) if number is None else _of_dataset(ds, number)
         cells = np.atleast_2d(ds["batch_floats"].values)[rows, _CELL_WORDS].astype(np.float64)
         numbers = np.atleast_1d(ds["batch"].values)[rows].tolist()
-        _require_one_cell("batches", numbers, cells)
+        _require_one_cell("batches", numbers, cells, "ds.drop_dims('batch')")
 
 
 def _of_dataset(ds: xr.Dataset, number: int) -> NDArray[np.bool_]:
@@ -84,7 +103,7 @@ def _of_dataset(ds: xr.Dataset, number: int) -> NDArray[np.bool_]:
     return chosen
 
 
-def _in_use(ds: xr.Dataset, number: int | None) -> set[int]:
+def in_use(ds: xr.Dataset, number: int | None) -> set[int]:
     """Return the ids of data sets that observations may belong to."""
     if number is not None:
         return {number}
@@ -115,7 +134,9 @@ def _require_one_wavelength(ds: xr.Dataset, infos: Sequence[DatasetInfo]) -> Non
         )
 
 
-def _require_one_cell(what: str, names: Sequence[object], cells: NDArray[np.float64]) -> None:
+def _require_one_cell(
+    what: str, names: Sequence[object], cells: NDArray[np.float64], remedy: str
+) -> None:
     known = np.all(np.isfinite(cells) & (cells > 0), axis=1)
     if not known.any():
         return
@@ -133,6 +154,5 @@ def _require_one_cell(what: str, names: Sequence[object], cells: NDArray[np.floa
         f"the cells of {what} {first} and {second} differ by {size} in {_PARAMETERS[worst]} "
         f"({low[worst]:.2f} and {high[worst]:.2f} {unit}; 1 % and 0.57° are allowed): they are "
         "different crystals. Merge them one by one, with dataset= or after choosing rows by their "
-        "batch number; if the headers are wrong, leave them out with ds.drop_dims('batch') or "
-        "set them with .xtal.assign_crystal(cell=...)"
+        f"batch number; if these cells are wrong, leave them out, {remedy}"
     )

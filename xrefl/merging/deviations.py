@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xrefl.crystal.miller import LIMIT
+from xrefl.errors import XreflError
 from xrefl.merging import codes as coding
 from xrefl.merging.grouping import (
     CELLS_PER_ROW,
@@ -20,6 +21,11 @@ from xrefl.merging.grouping import (
 from xrefl.merging.table import MEAN, WMEAN, Table
 
 __all__ = ["Means", "Ungrouped", "as_grouped", "deviations", "means_of"]
+
+_CHANGED = (
+    "observations have changed between two passes over them: there are reflections that were not "
+    "there before; see that nobody writes to their source, and merge them again"
+)
 
 
 class Ungrouped(NamedTuple):
@@ -62,6 +68,12 @@ def as_grouped(part: Grouped | Ungrouped) -> Grouped:
     return group(*part, with_rows=False) if isinstance(part, Ungrouped) else part
 
 
+def _require_within(rows: Prepared, box: NDArray[np.int64]) -> None:
+    """Raise XreflError if rows have indices that those of the pass before did not have."""
+    if rows.used and ((rows.box[:3] < box[:3]).any() or (rows.box[3:] > box[3:]).any()):
+        raise XreflError(_CHANGED)
+
+
 def deviations(part: Grouped | Ungrouped, means: Means) -> NDArray[np.float64]:
     """Return Σ|I - mean| over the observations of each reflection in a stretch.
 
@@ -74,6 +86,11 @@ def deviations(part: Grouped | Ungrouped, means: Means) -> NDArray[np.float64]:
     -------
     ndarray of float64, shape (m, 2)
         For the means with weights and for those without.
+
+    Raises
+    ------
+    XreflError
+        There are reflections that have no mean.
     """
     from xrefl.merging import _kernels
 
@@ -83,7 +100,9 @@ def deviations(part: Grouped | Ungrouped, means: Means) -> NDArray[np.float64]:
         sums = np.zeros((len(table.codes), 4))
         sums[:, :2] = table.sums[:, [WMEAN, MEAN]]
         box, places = means.box, means.places
-        _kernels.deviations_of_rows(h, k, l, minus, intensity, use, box, places, sums)
+        _require_within(part.rows, box)
+        if _kernels.deviations_of_rows(h, k, l, minus, intensity, use, box, places, sums):
+            raise XreflError(_CHANGED)
         return sums[:, 2:].copy()
     grouped = as_grouped(part)
     out = np.zeros((len(table.codes), 2))

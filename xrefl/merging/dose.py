@@ -97,8 +97,8 @@ def dose_statistics(
 
     Warns
     -----
-    DroppedWarning
-        Observations were left out that were not asked to be.
+    DroppedWarning, CrystalWarning
+        As `.xtal.merge`.
 
     Examples
     --------
@@ -126,7 +126,7 @@ def dose_statistics(
     coords["difference"] = (
         "difference",
         there * (width if edges is None else 1),
-        {"long_name": "difference of batch numbers"},
+        {"long_name": f"difference of {'batch numbers' if edges is None else 'ranges'}"},
     )
     columns = {
         **_columns("rcp", "batch", cumulative.cumsum(axis=0)),

@@ -66,6 +66,11 @@ def fit_error_model(
     XreflError
         There are too few reflections with several observations, or they do not scatter.
 
+    Warns
+    -----
+    CrystalWarning
+        The cell does not have the symmetry of ``spacegroup``.
+
     Examples
     --------
     >>> import xrefl

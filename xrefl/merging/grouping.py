@@ -15,6 +15,7 @@ from xrefl.crystal.asu import asu_numbers, in_asu
 from xrefl.crystal.miller import LIMIT, as_miller
 from xrefl.crystal.moves import move
 from xrefl.crystal.op import Op
+from xrefl.crystal.reflections import centric_matrices
 from xrefl.crystal.spacegroup import SpaceGroup
 from xrefl.errors import MillerIndexError, XreflError
 from xrefl.merging import codes as coding
@@ -178,7 +179,7 @@ def prepare(
 
 def group(rows: Prepared, recipe: Recipe, with_rows: bool = True) -> Grouped:
     """Bring prepared rows together by unique reflection."""
-    from xrefl.merging import _kernels
+    from xrefl.merging import _kernels, _run_kernels
 
     count, box = rows.used, rows.box
     if count == 0:
@@ -187,12 +188,18 @@ def group(rows: Prepared, recipe: Recipe, with_rows: bool = True) -> Grouped:
         return Grouped(
             none, np.zeros(1, np.int64), empty_values, none.astype(np.int32), rows.excluded
         )
+    firsts = np.empty(count, np.int32)
+    runs = _run_kernels.find_runs(rows.h, rows.k, rows.l, rows.use, firsts)
+    if runs >= 0:
+        return _by_runs(rows, firsts[:runs], recipe, with_rows)
     cells = box_size(box)
     if cells > CELLS_PER_ROW * count + 100_000:
         return _by_sorting(rows, recipe)
     places = np.zeros(2 * cells, np.int32)
     _kernels.count_in_box(rows.h, rows.k, rows.l, rows.minus, rows.use, box, places)
-    _merge_centric_cells(places, box, recipe.group)
+    if len(recipe.group.primitive_operations) > 1:
+        matrices = centric_matrices(recipe.group.primitive_rotations)
+        _kernels.merge_centric(places, box, matrices)
     most = min(count, len(places))
     codes, starts = np.empty(most, np.int64), np.empty(most + 1, np.int64)
     found = _kernels.number_cells(places, box, LIMIT, codes, starts)
@@ -300,21 +307,24 @@ def _original(
     return as_miller(tuple(original))
 
 
-def _merge_centric_cells(
-    places: NDArray[np.int32], box: NDArray[np.int64], group: SpaceGroup
-) -> None:
-    """Count observations of a centric reflection's mate as those of the reflection."""
-    if len(group.primitive_operations) == 1:
-        return
-    cells = np.flatnonzero(places[1::2])
-    shape = (box[3:] - box[:3] + 1).tolist()
-    indices = tuple(
-        (index + low).astype(np.int32)
-        for index, low in zip(np.unravel_index(cells, shape), box[:3], strict=True)
-    )
-    centric = cells[group.centric(indices)]
-    places[2 * centric] += places[2 * centric + 1]
-    places[2 * centric + 1] = -1
+def _by_runs(rows: Prepared, firsts: NDArray[np.int32], recipe: Recipe, with_rows: bool) -> Grouped:
+    """Group rows whose indices ascend, as in most files: no counting, and no places to look up."""
+    from xrefl.merging import _run_kernels
+
+    count, runs = rows.used, len(firsts)
+    h, k, l = rows.h[firsts], rows.k[firsts], rows.l[firsts]
+    centric = np.empty(0, np.bool_)
+    if len(recipe.group.primitive_operations) > 1:
+        centric = recipe.group.centric((h, k, l))
+    keys = coding.encode(h, k, l, np.zeros(1, np.bool_))
+    most = min(count, 2 * runs)
+    codes, starts = np.empty(most, np.int64), np.empty(most + 1, np.int64)
+    values = empty(2 * count, np.float64).reshape(count, 2)
+    numbers = empty(count if with_rows else 0, np.int32)
+    columns = rows.minus, rows.intensity, rows.sigma, rows.use
+    out = codes, starts, values, numbers
+    found = _run_kernels.divide_runs(firsts, keys, centric, *columns, *out)
+    return Grouped(codes[:found].copy(), starts[: found + 1].copy(), values, numbers, rows.excluded)
 
 
 def _by_sorting(rows: Prepared, recipe: Recipe) -> Grouped:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from xrefl.crystal.cell import MARGIN, UnitCell
 from xrefl.crystal.generate import miller_indices
 from xrefl.crystal.spacegroup import SpaceGroup
-from xrefl.errors import CrystalMismatchError, MillerIndexError
+from xrefl.errors import CrystalError, CrystalMismatchError, MillerIndexError
 from xrefl.merging import codes as coding
 from xrefl.statistics.shells import Shells
 
@@ -142,11 +142,23 @@ def possible(
     -------
     reflections, pairs : ndarray of int64, shape (shells,)
         All reflections of the asymmetric unit, and the acentric ones, which are Friedel pairs.
+
+    Raises
+    ------
+    CrystalError
+        They are too many.
     """
     assert found.shells is not None
     # the margin of miller_indices is there already
     dmax, dmin = (((1 + MARGIN) / limit) ** 0.5 for limit in found.limits)
-    h, k, l = miller_indices(cell, group, dmin, dmax).T
+    try:
+        h, k, l = miller_indices(cell, group, dmin, dmax).T
+    except CrystalError as error:
+        raise CrystalError(
+            f"a cell of {cell.parameters} has too many reflections to {dmin:.3g} Å to tell how "
+            "complete these are; is the cell wrong, or a Miller index? Leave such observations out "
+            "first, ds.xtal.sel_resolution(dmin=...)"
+        ) from error
     number = found.shells.assign_inv_d2(cell.inv_d2((h, k, l)))
     centric = np.bincount(number[group.centric((h, k, l))], minlength=found.size)
     reflections = np.bincount(number, minlength=found.size)

@@ -8,7 +8,6 @@ import numpy as np
 import xarray as xr
 
 from xrefl.crystal.spacegroup import SpaceGroup
-from xrefl.hkl.crystal import unit_cell, warn_of_contradiction
 from xrefl.hkl.rebuild import called, with_history
 from xrefl.merging import codes as coding
 from xrefl.merging.assemble import assemble, attributes
@@ -54,9 +53,10 @@ def merge(
     χ² is Σ (I - <I>)²/σ².
 
     Observations without a number in one of the columns, or with a σ that is not positive, never
-    count, nor do those of 0 0 0. Observations are read in stretches and never held all together;
-    results do not depend on how they are cut to more than rounding. This computes: with
-    `dask.distributed`, workers of the active Client read and sum up their own rows.
+    count, nor do those of 0 0 0; beyond 1e75 numbers count as infinite, and a σ below 1e-75 as 0.
+    Observations are read in stretches and never held all together; results do not depend on how
+    they are cut to more than rounding. This computes: with `dask.distributed`, workers of the
+    active Client read and sum up their own rows.
 
     Parameters
     ----------
@@ -195,9 +195,7 @@ def merged_dataset(
     if drop_absent and n_absent:
         merged = merged.select(~absent)
     attrs = attributes(ds, group, dataset) | counts_in_attrs(counts, sums.table, n_absent)
-    result = assemble(ds, merged, labels.intensity, attrs)
-    if "cell" in ds.attrs and group.name != ds.attrs.get("spacegroup"):
-        warn_of_contradiction(unit_cell(ds), group)
+    result = assemble(ds, merged, labels.intensity, dataset, attrs)
     means = "weights 1/σ²" if weights == "inverse_variance" else "unweighted"
     return with_history(
         result,
@@ -210,9 +208,9 @@ def _without_origin(sums: Sums) -> tuple[Sums, int]:
     """Return sums without those of the reflection 0 0 0, and how many observations it has."""
     table, zero = sums.table, np.zeros(1, np.int32)
     code = coding.encode(zero, zero, zero, np.zeros(1, np.bool_))[0]
-    row = int(np.searchsorted(table.codes, code))
-    if row == len(table.codes) or table.codes[row] != code:
+    first, last = np.searchsorted(table.codes, [code, code + 2])  # with its mate, as in P 1
+    if first == last:
         return sums, 0
     others = np.ones(len(table.codes), np.bool_)
-    others[row] = False
-    return sums._replace(table=table.select(others)), int(table.n[row])
+    others[first:last] = False
+    return sums._replace(table=table.select(others)), int(table.n[first:last].sum())

@@ -47,7 +47,7 @@ def find_columns(ds: xr.Dataset, intensity: str | None, sigma: str | None) -> La
     MissingColumnError
         There is no such column, or there are several.
     FormatError
-        A column is not of numbers, or its type says that it is something else.
+        A column is not of numbers along ``obs``, or its type says that it is something else.
     """
     if is_merged(ds):
         raise NotMergedError(
@@ -59,8 +59,14 @@ def find_columns(ds: xr.Dataset, intensity: str | None, sigma: str | None) -> La
     if sigma is None:
         sigma = _sigma_of(ds, intensity)
     for name in (intensity, sigma):
-        if find.column(ds, name).dtype.kind not in "fiu":
-            raise FormatError(f"column {name!r} is of {ds[name].dtype}, not of real numbers")
+        column = find.column(ds, name)
+        if column.dtype.kind not in "fiu":
+            raise FormatError(f"column {name!r} is of {column.dtype}, not of real numbers")
+        if column.dims != ("obs",):
+            raise FormatError(
+                f"column {name!r} has the dimensions {column.dims}, not 'obs' alone; choose one "
+                "of its parts first, with .isel"
+            )
     find.require_sigma(ds[intensity], ds[sigma])
     return Labels(intensity, sigma)
 
@@ -131,9 +137,7 @@ def observations(
         There is no such data set, or no column BATCH to tell its observations.
     """
     require_one_crystal(ds, dataset)
-    own = space_group(ds) if "spacegroup" in ds.attrs or spacegroup is None else None
-    group = own if spacegroup is None else SpaceGroup(spacegroup)
-    assert group is not None
+    group = space_group(ds) if spacegroup is None else SpaceGroup(spacegroup)
     if not ds.sizes["obs"]:
         raise MillerIndexError("there are no observations to merge")
     names = {
@@ -151,12 +155,12 @@ def observations(
         names[misym[0]] = "misym"
         if kind_of_indices(ds) == "asu":
             operations = tuple(counted_operations(ds))
-    # M/ISYM tells Friedel mates by the rotations of the point group
-    same = own is not None and (group == own or _rotations(group) == _rotations(own))
+    # M/ISYM tells Friedel mates by the rotations that it counts
+    counted = {operation.rotation for operation in operations or ()}
     recipe = Recipe(
         group,
         operations,
-        in_unit=operations is not None and same,
+        in_unit=counted == {operation.rotation for operation in group.operations},
         partials=partials if misym else "keep",
         batches=batches,
     )
@@ -187,8 +191,3 @@ def batch_label(ds: xr.Dataset) -> str:
             f"{', '.join(map(str, ds.data_vars))}; give one attrs['mtz_type'] = 'B'"
         )
     return found[0]
-
-
-def _rotations(group: SpaceGroup) -> frozenset[bytes]:
-    """Return the rotations of a point group."""
-    return frozenset(rotation.tobytes() for rotation in group.primitive_rotations)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from typing import Literal
 
@@ -9,6 +10,9 @@ import numpy as np
 import xarray as xr
 
 from xrefl.crystal.spacegroup import SpaceGroup
+from xrefl.errors import CrystalError
+from xrefl.hkl.crystal import warn_of_contradiction
+from xrefl.merging.crystals import cell_of
 from xrefl.merging.error_model import ErrorModel
 from xrefl.merging.observations import Labels, find_columns, observations
 from xrefl.merging.partials import Whole, with_sums_of_partials
@@ -44,6 +48,9 @@ def gather(
         dataset=dataset,
         error_model=error_model,
     )
+    if spacegroup is not None:
+        with contextlib.suppress(CrystalError):  # the cell may not be known
+            warn_of_contradiction(cell_of(ds, dataset), source.recipe.group)
     if partials == "sum":
         return labels, with_sums_of_partials(ds, labels, source)
     return labels, Whole(source, np.empty(0, np.int64), source.nrow, 0)

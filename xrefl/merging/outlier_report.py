@@ -65,6 +65,11 @@ def outliers(
     MissingColumnError, FormatError, NotMergedError, CrystalMismatchError, MillerIndexError, XreflError, ValueError, TypeError
         As `.xtal.merge`.
 
+    Warns
+    -----
+    CrystalWarning
+        The cell does not have the symmetry of ``spacegroup``.
+
     Examples
     --------
     >>> import xarray as xr, xrefl

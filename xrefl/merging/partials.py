@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -65,31 +66,33 @@ def with_sums_of_partials(ds: xr.Dataset, labels: Labels, observations: Observat
     Raises
     ------
     MissingColumnError
-        There is no column of batch numbers, or of fractions (FRACTIONCALC).
+        There are partial observations, but no column of batch numbers, or of fractions
+        (FRACTIONCALC).
     """
     from dask.delayed import delayed
 
-    misym = find.columns(ds, type="Y")
+    misym, batch = find.columns(ds, type="Y"), find.columns(ds, type="B")
+    none = Whole(observations, np.empty(0, np.int64), observations.nrow, 0)
     if not misym:
-        return Whole(observations, np.empty(0, np.int64), observations.nrow, 0)
-    if _FRACTION not in ds.data_vars:
-        raise MissingColumnError(
-            f"no column {_FRACTION}, which tells the parts of an observation that belong together; "
-            'the columns are {}; leave partial observations out with partials="exclude"'.format(
-                ", ".join(map(str, ds.data_vars))
-            )
-        )
+        return none
     names = {
-        "h": "h", "k": "k", "l": "l", misym[0]: "misym", batch_label(ds): "batch",
-        _FRACTION: "fraction", labels.intensity: "intensity", labels.sigma: "sigma",
+        "h": "h", "k": "k", "l": "l", misym[0]: "misym", labels.intensity: "intensity",
+        labels.sigma: "sigma",
     }  # fmt: skip
-    columns = plain_columns(ds, names)
+    names |= {label: "batch" for label in batch[:1]}
+    names |= {_FRACTION: "fraction"} if _FRACTION in ds.data_vars else {}
     flagged = delayed(_flagged, pure=False)
     found = compute(
         observations,
-        *(flagged(stretch.columns, stretch.start) for stretch in stretches(columns)),
+        *(
+            flagged(stretch.columns, stretch.start, observations.recipe.batches)
+            for stretch in stretches(plain_columns(ds, names))
+        ),
     )
     parts = {name: np.concatenate([one[name] for one in found]) for name in found[0]}
+    if not len(parts["row"]):
+        return none
+    _require(ds, names.values())
     whole, used = _add_up(parts)
     nrow, count = observations.nrow, whole.sizes["obs"]
     first_rows = whole["row"].values
@@ -100,10 +103,26 @@ def with_sums_of_partials(ds: xr.Dataset, labels: Labels, observations: Observat
     return Whole(longer, first_rows, nrow, used)
 
 
-def _flagged(columns: Any, start: int) -> dict[str, NDArray[Any]]:
-    """Return the rows of a stretch that are flagged as partial."""
+def _require(ds: xr.Dataset, names: Collection[str]) -> None:
+    """Raise MissingColumnError if there are not the columns that tell which parts make a whole."""
+    if "batch" not in names:
+        batch_label(ds)
+    if "fraction" not in names:
+        raise MissingColumnError(
+            f"no column {_FRACTION}, which tells the parts of an observation that belong together; "
+            'the columns are {}; leave partial observations out with partials="exclude"'.format(
+                ", ".join(map(str, ds.data_vars))
+            )
+        )
+
+
+def _flagged(columns: Any, start: int, batches: frozenset[int] | None) -> dict[str, NDArray[Any]]:
+    """Return the rows of a stretch that are flagged as partial, those of other batches aside."""
     values = read(columns)
-    rows = np.flatnonzero(values["misym"] > LAST_SYMMETRY)
+    flagged = values["misym"] > LAST_SYMMETRY
+    if batches is not None:
+        flagged &= np.isin(values["batch"], list(batches))
+    rows = np.flatnonzero(flagged)
     return {name: column[rows] for name, column in values.items()} | {"row": rows + start}
 
 
@@ -118,16 +137,13 @@ def _add_up(parts: dict[str, NDArray[Any]]) -> tuple[xr.Dataset, int]:
     for key in keys:
         begins[1:] |= np.diff(key[order]) != 0
     first = np.flatnonzero(begins)
-    if not len(first):
-        sums = np.empty((3, 0))
-    else:
-        values = [
-            parts["intensity"][order].astype(np.float64),
-            np.square(parts["sigma"][order].astype(np.float64)),
-            parts["fraction"][order].astype(np.float64),
-        ]
-        values[1][~(parts["sigma"][order] > 0)] = np.nan
-        sums = np.add.reduceat(np.stack(values), first, axis=1)
+    values = [
+        parts["intensity"][order].astype(np.float64),
+        np.square(parts["sigma"][order].astype(np.float64)),
+        parts["fraction"][order].astype(np.float64),
+    ]
+    values[1][~(parts["sigma"][order] > 0)] = np.nan
+    sums = np.add.reduceat(np.stack(values), first, axis=1)
     complete = (sums[2] >= _LOWEST) & (sums[2] <= _HIGHEST)
     used = int(np.diff(np.append(first, len(order)))[complete].sum())
     chosen = order[first[complete]]

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from xrefl.errors import DroppedWarning, XreflError, warn_caller
 from xrefl.merging.grouping import EXCLUDED
+from xrefl.merging.in_shells import at_origin
 from xrefl.merging.observations import Labels
 from xrefl.merging.table import Table
 
@@ -31,7 +32,7 @@ def counts_of(excluded: NDArray[np.int64], origin: int) -> dict[str, int]:
 def counts_in_attrs(counts: dict[str, int], table: Table, n_absent: int) -> dict[str, int]:
     """Return how many observations were merged, and how many not, as attributes."""
     return {
-        "n_observations": int(table.n.sum()),
+        "n_observations": int(table.n[~at_origin(table.codes)].sum()),
         "n_missing": counts["missing"],
         "n_sigma_not_positive": counts["sigma"],
         "n_000": counts["origin"],

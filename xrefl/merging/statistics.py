@@ -149,7 +149,8 @@ def merging_statistics(
     Raises
     ------
     CrystalError
-        The cell is not known, and there are to be shells.
+        The cell is not known, and there are to be shells; or there are too many possible
+        reflections to count, as a wrong Miller index makes them.
     CrystalMismatchError
         The shells are of another crystal; or as `.xtal.merge`.
     MillerIndexError
@@ -161,8 +162,8 @@ def merging_statistics(
 
     Warns
     -----
-    DroppedWarning
-        Observations were left out that were not asked to be.
+    DroppedWarning, CrystalWarning
+        As `.xtal.merge`.
 
     Examples
     --------
@@ -178,7 +179,7 @@ def merging_statistics(
     >>> round(float(stats.r_merge_overall), 3), int(stats.n_unique_overall)
     (0.102, 2)
     """
-    asked = Asked.of(ds, shells, friedel, weighting, seed, jackknife, wilson)
+    asked = Asked.of(ds, shells, friedel, weighting, seed, jackknife, wilson, dataset)
     labels, whole = gather(ds, intensity, sigma, spacegroup, partials, error_model, dataset)
     found = go_over(whole.observations, reject, asked)
     counts = counts_of(whole.counted(found.sums).excluded, found.at_origin)

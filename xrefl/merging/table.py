@@ -46,7 +46,7 @@ class Table(NamedTuple):
     sums: NDArray[np.float64]
     """Their sums, shape (m, 7); the columns are `WEIGHT` and so on."""
 
-    def select(self, rows: NDArray[np.bool_]) -> Table:
+    def select(self, rows: NDArray[np.bool_] | slice) -> Table:
         """Return the sums of some of the reflections."""
         return Table(self.codes[rows], self.n[rows], self.sums[rows])
 
@@ -57,8 +57,15 @@ def join(first: Table, second: Table) -> Table:
 
     if not len(first.codes) or not len(second.codes):
         return second if not len(first.codes) else first
-    out = _table(_kernels.count_distinct(first.codes, second.codes))
-    _kernels.join(*first, *second, *out)
+    # parts of sorted observations share a reflection at most; the rest is copied as it is
+    begin = int(np.searchsorted(first.codes, second.codes[0]))
+    end = int(np.searchsorted(second.codes, first.codes[-1], side="right"))
+    shared = first.select(slice(begin, None)), second.select(slice(end))
+    count = _kernels.count_distinct(shared[0].codes, shared[1].codes)
+    out = _table(begin + count + len(second.codes) - end)
+    for column, before, after in zip(out, first, second, strict=True):
+        column[:begin], column[begin + count :] = before[:begin], after[end:]
+    _kernels.join(*shared[0], *shared[1], *out.select(slice(begin, begin + count)))
     return out
 
 

@@ -83,7 +83,7 @@ def merge_with_statistics(
     True
     """
     check_choices(friedel, weights, errors)
-    asked = Asked.of(ds, shells, friedel, weighting, seed, jackknife, wilson)
+    asked = Asked.of(ds, shells, friedel, weighting, seed, jackknife, wilson, dataset)
     labels, whole = gather(ds, intensity, sigma, spacegroup, partials, error_model, dataset)
     group = whole.observations.recipe.group
     found = go_over(whole.observations, reject, asked)
