@@ -51,7 +51,8 @@ def compare(*cases: Case) -> list[float]:
         for case, list_ in zip(cases, seconds, strict=True):
             module = Path(sys.modules[case.__module__].__file__ or "").stem
             command = [sys.executable, str(HERE / "timing.py"), module, case.__name__]
-            output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+            # what goes wrong there is shown
+            output = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
             list_.append(statistics.median(json.loads(output)))
     return [1000 * statistics.median(list_) for list_ in seconds]
 

@@ -75,6 +75,7 @@ def test_shells_and_ranges() -> None:
     edges = ds.xtal.dose_statistics(edges=[11, 14, 17, 18])
     assert np.array_equal(edges.rcp, ds.xtal.dose_statistics(width=3).rcp)
     assert edges.difference.values.tolist() == [0, 1, 2]
+    assert edges.difference.attrs["long_name"] == "difference of ranges"
 
 
 @settings(max_examples=15)

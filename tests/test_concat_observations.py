@@ -69,6 +69,20 @@ def test_numbers_are_raised_only_where_they_clash():
     assert [batch.number for batch in written(joined).batches] == joined.batch.values.tolist()
 
 
+@pytest.mark.parametrize("chunks", [None, 2])
+def test_raised_numbers_that_need_a_wider_type(chunks):
+    small = run(chunks=chunks)
+    small = small.assign(BATCH=small.BATCH.astype(np.int8))
+    small = small.assign_coords(batch=small.batch.astype(np.int16))
+    joined = xrefl.concat_observations([small, small, run((39_000, 39_001)), small], renumber=True)
+    numbers = [7, 8, 1007, 1008, 39_000, 39_001, 39_007, 39_008]
+    assert joined.batch.values.tolist() == numbers
+    raised = [7, 8, 7, 1007, 1008, 1007, 7, 8, 7, 39_007, 39_008, 39_007]
+    assert joined.BATCH.values.tolist() == raised
+    assert joined.BATCH.dtype == joined.batch.dtype == np.int32
+    assert xrefl.concat_observations([small, small], renumber=True).batch.dtype == np.int16
+
+
 def test_lazy_numbers_are_raised_lazily():
     with nothing_computed():
         joined = xrefl.concat_observations([run(chunks=2), run(chunks=2)], renumber=True)
@@ -180,6 +194,10 @@ def test_refused(example):
         xrefl.concat_observations([ds, ds.assign_attrs(symmetry_operations=other)])
     with pytest.raises(FormatError, match=r"has asu indices, and Dataset 1 has original ones"):
         xrefl.concat_observations([ds, ds.assign_coords(h=ds.h.assign_attrs(indices="original"))])
+    with pytest.raises(FormatError, match="'I' is of MTZ type J in Dataset 0, but F in Dataset 1"):
+        xrefl.concat_observations([ds, ds.assign(I=ds.I.assign_attrs(mtz_type="F"))])
+    with pytest.raises(FormatError, match="'I' is of float32 in Dataset 0, but of <U32 in Dataset"):
+        xrefl.concat_observations([ds, ds.assign(I=ds.I.astype("U"))])
     with pytest.raises(FormatError, match=r"variable 'r' of Dataset 0 .*'batch'.* drop it first"):
         xrefl.concat_observations([ds.assign(r=("batch", [1, 2])), ds])
     for delays in ((1.0, 2.0), (None, 2.0)):

@@ -104,6 +104,28 @@ def test_types_and_batch_headers(tmp_path):
     assert copy.batch_floats.values.tobytes() == words.tobytes()
 
 
+def test_other_byte_order(tmp_path):
+    ds = observations().load()
+    ds = ds.assign(X=ds.I.astype(">f4"), N=ds.BATCH.astype(">i2"))
+    ds.xtal.to_parquet(tmp_path / "a.parquet")
+    same(xrefl.open_parquet(tmp_path / "a.parquet"), ds)
+    np.testing.assert_array_equal(pd.read_parquet(tmp_path / "a.parquet").X, ds.X)
+
+
+def test_a_damaged_page_is_noticed(tmp_path):
+    path = tmp_path / "a.parquet"
+    rng = np.random.default_rng(0)
+    ds = observations().load().isel(obs=np.zeros(1000, int))
+    ds.assign(I=("obs", rng.random(1000).astype(np.float32))).xtal.to_parquet(path)
+    column = pq.read_metadata(path).row_group(0).column(5)
+    assert column.path_in_schema == "I"
+    content = bytearray(path.read_bytes())
+    content[column.data_page_offset + column.total_compressed_size - 100] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(FormatError, match="the file is damaged"):
+        xrefl.open_parquet(path).I.load()
+
+
 def test_lazy(tmp_path):
     ds = observations(chunks=2)
     ds.xtal.to_parquet(tmp_path / "a.parquet")
@@ -130,6 +152,7 @@ def test_a_file_that_changes(tmp_path):
     ("change", "message"),
     [
         (lambda ds: ds.assign(F=ds.I * 1j), "column 'F' is of complex64, .*amplitude_phase"),
+        (lambda ds: ds.assign(x=ds.I.astype(np.longdouble)), r"of float128, .*astype\(\"f8\"\)"),
         (lambda ds: ds.assign(F=ds.I.expand_dims(friedel=2)), r"dimensions .*unstack_friedel"),
         (lambda ds: ds.assign_attrs(x=object()), r"ds\.attrs\['x'\] is of type object"),
         (lambda ds: ds.rename(I=1), "name that is no text"),

@@ -147,7 +147,8 @@ def test_no_rows(tmp_path, chunks):
     ds = observations().isel(obs=slice(0))
     for sort in (None, "hkl", "resolution"):
         ds.xtal.to_zarr(tmp_path / "a.zarr", overwrite=True, sort=sort)
-        same(xrefl.open_zarr(tmp_path / "a.zarr", chunks=chunks), ds)
+        copy = xrefl.open_zarr(tmp_path / "a.zarr", chunks=chunks)
+        same(copy.assign_attrs(history=ds.attrs["history"]), ds)
     with pytest.raises(MillerIndexError, match="no reflections with h = 1; the store has no rows"):
         xrefl.open_zarr(tmp_path / "a.zarr", h=1)
 

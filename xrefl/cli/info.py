@@ -23,7 +23,10 @@ _STATED = {"title": "title", "entry_id": "entry", "block": "block"}
 def info(
     file: Annotated[
         Path | None,
-        typer.Argument(help="An MTZ, CIF or SHELX hkl file, or a CCP4 map; also gzipped."),
+        typer.Argument(
+            help="An MTZ, CIF or SHELX hkl file, or a CCP4 map; also gzipped. Or a Zarr store or "
+            "Parquet file of xrefl."
+        ),
     ] = None,
     example: Annotated[
         str | None, typer.Option(help="Show an example or PDB entry instead, such as 5e5z.")
@@ -46,7 +49,7 @@ def info(
     path = file if example is None else tutorial.path(example)
     assert path is not None
     large = path.is_file() and path.stat().st_size > _LARGE  # small ones need not wait for dask
-    if looks_like_map(as_source(path).read(0, 2**8)):
+    if not path.is_dir() and looks_like_map(as_source(path).read(0, 2**8)):
         if block is not None:
             raise typer.BadParameter(f"--block: {path} is a map, which has no data blocks")
         return _show_map(path, chunks={} if large else None)

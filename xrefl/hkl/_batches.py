@@ -62,15 +62,25 @@ def _column(run: xr.Dataset) -> str | None:
 
 
 def _raised(run: xr.Dataset, shift: int) -> xr.Dataset:
-    result = run.assign_coords(batch=run["batch"].copy(data=run["batch"].values + shift))
+    numbers = run["batch"].values.astype(np.int64) + shift
+    numbers = numbers.astype(_wide_enough(run["batch"].dtype, numbers))
+    result = run.assign_coords(batch=run["batch"].copy(data=numbers))
     name = _column(run)
     if name is None:
         return result
     column = run[name].variable
     if column.chunks is None and not isinstance(column._data, np.ndarray):  # lazy: stay so
         column = column.chunk(column.encoding.get("preferred_chunks", {"obs": 2**20}))
-    data = (column.data + np.asarray(shift).astype(column.dtype)).astype(column.dtype)
+    dtype = _wide_enough(column.dtype, numbers)
+    data = column.data.astype(dtype) + np.asarray(shift).astype(dtype)
     return result.assign({name: xr.Variable(column.dims, data, column.attrs, column.encoding)})
+
+
+def _wide_enough(dtype: np.dtype[Any], numbers: NDArray[np.integer]) -> np.dtype[Any]:
+    """Return the type of a column, or a wider one where it cannot hold the numbers."""
+    if dtype.kind not in "iu" or numbers.max() <= np.iinfo(dtype).max:
+        return dtype
+    return np.result_type(dtype, np.min_scalar_type(numbers.max()))
 
 
 def joined_batches(runs: Sequence[xr.Dataset]) -> dict[str, Any]:

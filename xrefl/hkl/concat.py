@@ -51,7 +51,8 @@ def concat_observations(
         A number or name for each, which becomes the coordinate ``dataset`` along ``obs``.
     renumber : bool
         Whether to raise the batch numbers of a run (in its headers and its column BATCH) where
-        they clash with those before, by the lowest multiple of 1000 that puts them above.
+        they clash with those before, by the lowest multiple of 1000 that puts them above. Of
+        runs without headers numbers are not known, and remain as they are, though they may clash.
 
     Returns
     -------
@@ -67,7 +68,7 @@ def concat_observations(
     MissingColumnError
         A column of one is not in another.
     FormatError
-        Batch numbers clash, or indices are of different kinds.
+        Batch numbers clash, or indices or columns are of different kinds.
 
     Examples
     --------
@@ -168,7 +169,24 @@ def _check(first: xr.Dataset, other: xr.Dataset, number: int) -> None:
             f"Datasets 0 and {number} have different columns ({only}{_list(others - names)}); drop "
             "or add them first. The coordinate 'dataset' is given with dataset="
         )
+    for name in _along(first):
+        _check_column(name, first.variables[name], other.variables[name], number)
     _check_indices(first, other, number)
+
+
+def _check_column(name: Hashable, one: xr.Variable, other: xr.Variable, number: int) -> None:
+    """Raise FormatError if a column is something else in two Datasets."""
+    types = [variable.attrs.get("mtz_type") for variable in (one, other)]
+    if None not in types and types[0] != types[1]:
+        raise FormatError(
+            f"column {name!r} is of MTZ type {types[0]} in Dataset 0, but {types[1]} in Dataset "
+            f"{number}; give it the same, or rename one of them and drop it"
+        )
+    if (one.dtype.kind in "OU") != (other.dtype.kind in "OU"):
+        raise FormatError(
+            f"column {name!r} is of {one.dtype} in Dataset 0, but of {other.dtype} in Dataset "
+            f"{number}; make it numbers or text in both, ds.assign({name}=ds.{name}.astype(...))"
+        )
 
 
 def _check_others(first: xr.Dataset, other: xr.Dataset, number: int) -> None:

@@ -6,7 +6,13 @@ import re
 
 from xrefl.io.ccp4.header import MAGIC, MAGIC_AT
 
-__all__ = ["NOT_A_MAP", "looks_like_cif", "looks_like_map", "looks_like_shelx_hkl"]
+__all__ = [
+    "NOT_A_MAP",
+    "looks_like_cif",
+    "looks_like_map",
+    "looks_like_parquet",
+    "looks_like_shelx_hkl",
+]
 
 # What to tell of a map where reflections were expected.
 NOT_A_MAP = (
@@ -16,6 +22,7 @@ NOT_A_MAP = (
 
 _CIF = re.compile(rb"(?:\s|#[^\r\n]*(?:[\r\n]|\Z))*+(?P<first>data_|\Z)", re.IGNORECASE)
 _NUMBERS = re.compile(rb"[ \t]*+[-+]?\d[-+.\deEdD \t]*+")
+_PARQUET = b"PAR1"
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _LONGEST_LINE = 100
 
@@ -32,6 +39,11 @@ def looks_like_cif(head: bytes) -> bool:
 def looks_like_map(head: bytes) -> bool:
     """Tell whether the word MAP is where CCP4 and MRC maps have it."""
     return head[MAGIC_AT : MAGIC_AT + len(MAGIC)] == MAGIC
+
+
+def looks_like_parquet(head: bytes) -> bool:
+    """Tell whether a file begins as Parquet files do."""
+    return head.startswith(_PARQUET)
 
 
 def looks_like_shelx_hkl(head: bytes) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import shutil
 import uuid
 from collections.abc import Iterator
@@ -10,7 +11,7 @@ from pathlib import Path
 
 from xrefl.errors import FormatError
 
-__all__ = ["atomic_folder", "link_or_copy"]
+__all__ = ["atomic_folder", "link_or_copy", "require_not_torn"]
 
 
 @contextmanager
@@ -27,10 +28,11 @@ def atomic_folder(target: Path, *, replace: bool) -> Iterator[Path]:
     FormatError
         Another program has replaced the store meanwhile.
     """
-    target = target.expanduser().absolute()
+    target = target.expanduser().resolve()
     if not target.parent.is_dir():
         raise FileNotFoundError(f"there is no folder {target.parent} to write {target.name} into")
     before = _identity(target)
+    require_not_torn(target)
     if before is not None and not replace:
         raise FileExistsError(
             f"{target} exists already; overwrite=True replaces it, append=True adds to it"
@@ -64,6 +66,17 @@ def _take_place(part: Path, target: Path, old: Path) -> None:
         old.rename(target)
         raise
     shutil.rmtree(old, ignore_errors=True)
+
+
+def require_not_torn(path: Path) -> None:
+    """Raise FileNotFoundError if a store is between its two names."""
+    if path.exists():
+        return
+    for old in path.parent.glob(f".{glob.escape(path.name)}.*.old"):
+        raise FileNotFoundError(
+            f"there is no store {path}, since somebody is replacing it or was stopped while doing "
+            f"so; if nobody is, rename {old.name} beside it to {path.name}, or remove it"
+        )
 
 
 def _identity(path: Path) -> tuple[int, int] | None:

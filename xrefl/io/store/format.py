@@ -18,6 +18,7 @@ import numpy as np
 import xarray as xr
 
 from xrefl.errors import FormatError
+from xrefl.io.store.folder import require_not_torn
 
 __all__ = ["GROUP", "VERSION", "json_attrs", "quiet_zarr", "read_notes", "safe_names", "zarr"]
 
@@ -47,7 +48,8 @@ def quiet_zarr() -> Iterator[None]:
     """
     with warnings.catch_warnings(), zarr().config.set({"array.write_empty_chunks": True}):
         warnings.filterwarnings("ignore", message=".*does not have a Zarr V3 specification")
-        warnings.filterwarnings("ignore", message="Consolidated metadata is currently not part")
+        warnings.filterwarnings("ignore", message=".*not recognized as a component of a Zarr")
+        warnings.filterwarnings("ignore", message=".*currently not part in the Zarr format 3 spec")
         yield
 
 
@@ -124,6 +126,7 @@ def read_notes(path: Path) -> dict[str, Any]:
     FormatError
         It is no Zarr store, or one that xrefl, or this version of it, did not write.
     """
+    require_not_torn(path)
     if not path.exists():
         raise FileNotFoundError(f"there is no store {path}")
     if not (path / "zarr.json").is_file():

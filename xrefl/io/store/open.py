@@ -16,12 +16,13 @@ from xarray.indexes import PandasIndex
 
 from xrefl.crystal.cell import UnitCell
 from xrefl.errors import CrystalError, FormatError, MissingColumnError
+from xrefl.hkl.crystal import reflection_dim
 from xrefl.hkl.datasets import strings
 from xrefl.hkl.index import HKLIndex
 from xrefl.hkl.rebuild import with_history
 from xrefl.io.chunks import chunked
 from xrefl.io.store import format as notes
-from xrefl.io.store.guard import GuardedArray, store_state
+from xrefl.io.store.guard import GuardedArray, at_one_moment
 from xrefl.io.store.limits import Wanted, wanted_rows
 from xrefl.io.store.template import LIMITS
 
@@ -72,7 +73,8 @@ def open_zarr(
     FileNotFoundError
         There is no such store.
     FormatError
-        It was not written by xrefl, or by a newer version, or chunks are missing.
+        It was not written by xrefl, or by a newer version, or chunks are missing. When columns
+        are used: a chunk is damaged, or the store has been replaced meanwhile.
     MillerIndexError
         No row is within the limits.
     MissingColumnError
@@ -91,48 +93,69 @@ def open_zarr(
     folder = Path(path).expanduser().absolute()
     wanted = Wanted(dmin, dmax, dataset, h=h, k=k, l=l)
     with notes.quiet_zarr():
-        says = notes.read_notes(folder)
-        try:
-            raw = xr.open_dataset(
-                folder,
-                engine="zarr",
-                consolidated=False,
-                cache=False,
-                mask_and_scale=False,
-                decode_times=False,
-                create_default_indexes=False,
-            )
-        except (ValueError, KeyError, TypeError) as error:
-            raise FormatError(f"the store {folder} is damaged: {error}") from None
-        variables = _variables(raw, says, folder, cache=chunks is None)
-        dim = variables["h"].dims[0]
-        _check_chunks(variables, says, folder, dim)
-        if wanted:
-            rows = _selected(variables, wanted, says, folder)
-            variables = {n: one.isel({dim: rows}) if dim in one.dims else one
-                         for n, one in variables.items()}  # fmt: skip
-        ds = assembled(variables, says, raw.attrs)
-        if wanted:
-            ds = with_history(ds, f"reflections with {wanted.text} selected")
+        notes.read_notes(folder)
+        ds, size = at_one_moment(
+            folder, lambda state: _opened(folder, state, wanted, cache=chunks is None)
+        )
     if chunks is None:
         return ds
     if isinstance(chunks, Mapping) and not chunks:
-        chunks = {str(dim): max(_DASK_CHUNK // says["chunk"], 1) * says["chunk"]}
+        chunks = {reflection_dim(ds): max(_DASK_CHUNK // size, 1) * size}
     return chunked(ds, chunks)
+
+
+def _opened(
+    folder: Path, state: tuple[int, int], wanted: Wanted, cache: bool
+) -> tuple[xr.Dataset, int]:
+    """Return the rows that are wanted, and how many a chunk of the store has."""
+    says = notes.read_notes(folder)
+    try:
+        raw = xr.open_dataset(
+            folder,
+            engine="zarr",
+            consolidated=False,
+            cache=False,
+            mask_and_scale=False,
+            decode_times=False,
+            create_default_indexes=False,
+        )
+    except (ValueError, KeyError, TypeError, RuntimeError) as error:
+        raise FormatError(f"the store {folder} is damaged: {error}") from None
+    variables = _variables(raw, says, folder, state, cache)
+    dim = variables["h"].dims[0]
+    _check_chunks(variables, says, folder, dim)
+    if wanted:
+        rows = _selected(variables, wanted, says, folder)
+        variables = {n: one.isel({dim: rows}) if dim in one.dims else one
+                     for n, one in variables.items()}  # fmt: skip
+    ds = assembled(variables, says, raw.attrs)
+    if wanted:
+        ds = with_history(ds, f"reflections with {wanted.text} selected")
+    return ds, says["chunk"]
 
 
 def stored_limits(folder: Path) -> NDArray[np.float64]:
     """Return the limits of the chunks, as `chunk_limits` has made them."""
     group = notes.zarr().open_group(folder / notes.GROUP, mode="r", use_consolidated=False)
-    return np.asarray(group[LIMITS][...]) if LIMITS in group else np.empty((0, 8))
+    if LIMITS not in group:
+        return np.empty((0, 8))
+    found: NDArray[np.float64] = _read(folder / notes.GROUP / LIMITS, group[LIMITS])
+    return found
+
+
+def _read(path: Path, array: Any) -> NDArray[Any]:
+    """Return the values of a small array, or say that they are damaged."""
+    try:
+        return np.asarray(array)
+    except (ValueError, RuntimeError) as error:  # of codecs
+        raise FormatError(f"{path} is damaged ({error}); write the store again") from None
 
 
 def _variables(
-    raw: xr.Dataset, says: Mapping[str, Any], folder: Path, cache: bool
+    raw: xr.Dataset, says: Mapping[str, Any], folder: Path, state: tuple[int, int], cache: bool
 ) -> dict[str, xr.Variable]:
     """Return the variables under the names that they had."""
     found = {}
-    state = store_state(folder)
     for one in says["variables"]:
         if one["stored"] not in raw.variables:
             raise FormatError(
@@ -142,13 +165,15 @@ def _variables(
         variable = raw.variables[one["stored"]]
         data: Any
         encoding = {}
-        if {"hkl", "obs"} & set(variable.dims):
-            data = indexing.LazilyIndexedArray(GuardedArray(variable._data, folder, state))
+        if dim := {"hkl", "obs"} & set(variable.dims):
+            column, axis = folder / one["stored"], variable.dims.index(dim.pop())
+            array = GuardedArray(variable._data, column, axis, says["chunk"], state)
+            data = indexing.LazilyIndexedArray(array)
             if cache:
                 data = indexing.MemoryCachedArray(data)  # type: ignore[no-untyped-call]
             encoding = {"preferred_chunks": variable.encoding.get("preferred_chunks", {})}
         else:
-            data = variable.values
+            data = _read(folder / one["stored"], variable)
             if data.dtype.kind in "TO":
                 data = strings(data.ravel().tolist()).reshape(data.shape)
         found[one["name"]] = xr.Variable(variable.dims, data, variable.attrs, encoding)
@@ -193,12 +218,13 @@ def _check_chunks(
             f"the store {folder} has {rows} rows, but should have {says['rows']}: it was changed "
             "by another program; open it with xarray.open_zarr and call xrefl.restore"
         )
-    count = ceil(rows / says["chunk"])
     for one in says["variables"]:
-        if variables[one["name"]].dims != (dim,):
+        variable = variables[one["name"]]
+        if not (variable.ndim and variable.size):
             continue
-        chunks = folder / one["stored"] / "c"
-        found = sum(1 for _ in chunks.iterdir()) if chunks.is_dir() else 0
+        count = ceil(rows / says["chunk"]) if dim in variable.dims else 1
+        files = (names for *_, names in os.walk(folder / one["stored"] / "c"))
+        found = sum(not name.startswith(".") for names in files for name in names)
         if found < count:
             raise FormatError(
                 f"column {one['name']!r} of the store {folder} has {found} chunks, but should have "
@@ -228,7 +254,7 @@ def _selected(
 
 def _require_run(variables: Mapping[str, xr.Variable], label: int | str, folder: Path) -> None:
     """Raise an error if there are no runs, or their labels are of another kind."""
-    if "dataset" not in variables:
+    if "dataset" not in variables or variables["dataset"].dims != variables["h"].dims:
         raise MissingColumnError(
             f"the store {folder} has no coordinate 'dataset' that tells runs apart; write each "
             "with .xtal.to_zarr(path, append=True, dataset=...)"

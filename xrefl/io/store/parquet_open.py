@@ -109,7 +109,7 @@ class _Table:
         last = int(np.searchsorted(self.edges, high, side="left"))
         pa = pyarrow()
         try:
-            with pa.parquet.ParquetFile(self.path) as file:
+            with pa.parquet.ParquetFile(self.path, page_checksum_verification=True) as file:
                 names = [field.name for field in fields]
                 table = file.read_row_groups(list(range(first, last)), columns=names)
         except (pa.ArrowException, OSError) as error:

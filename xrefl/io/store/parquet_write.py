@@ -69,13 +69,14 @@ def to_parquet(ds: xr.Dataset, path: str | os.PathLike[str]) -> None:
             stream,
             schema,
             compression="zstd",
+            write_page_checksum=True,
             use_dictionary=[str(name) for name in columns if name not in floats],
             use_byte_stream_split=floats,  # alike bytes side by side: a quarter smaller, and faster
         ) as writer,
     ):
         for block in aligned(row_blocks(list(columns.values()), ds.sizes[dim]), _ROWS):
             arrays = [
-                pa.array(values, type=kind)
+                pa.array(values.astype(values.dtype.newbyteorder("="), copy=False), type=kind)
                 for values, kind in zip(block, kinds.values(), strict=True)
             ]
             writer.write_table(pa.Table.from_arrays(arrays, schema=schema), row_group_size=_ROWS)
@@ -97,9 +98,11 @@ def _kind(name: Hashable, variable: xr.Variable, pa: Any) -> Any:
         )
     if variable.dtype.kind == "U":
         return pa.string()
-    if variable.dtype.kind not in "fiub":
+    dtype = variable.dtype.newbyteorder("=")
+    if dtype.kind not in "fiub" or dtype.itemsize > 8:
         raise FormatError(
-            f"column {name!r} is of {variable.dtype}, but a Parquet file holds real numbers and "
-            "text; call .xtal.amplitude_phase() on complex structure factors"
+            f"column {name!r} is of {variable.dtype}, but a Parquet file holds real numbers of up "
+            "to 64 bits and text; call .xtal.amplitude_phase() on complex structure factors, or "
+            f'convert it: ds.assign({name}=ds.{name}.astype("f8"))'
         )
-    return pa.from_numpy_dtype(variable.dtype)
+    return pa.from_numpy_dtype(dtype)

@@ -95,8 +95,8 @@ def write_template(ds: xr.Dataset, folder: Path, chunk: int) -> Template:
     variables, encoding = {}, {}
     for name, variable in ds.variables.items():
         attrs = notes.json_attrs(variable.attrs, f"ds[{name!r}]")
+        _require_storable(name, variable, dim)
         if dim in variable.dims:
-            _require_storable(name, variable)
             size = tuple(chunk if d == dim else max(n, 1) for d, n in variable.sizes.items())
             data: Any = da.zeros(variable.shape, dtype=variable.dtype, chunks=-1)
             encoding[stored[str(name)]] = {
@@ -144,11 +144,16 @@ def write_template(ds: xr.Dataset, folder: Path, chunk: int) -> Template:
     return Template(dim, chunk, names, stored, axes, contents)
 
 
-def _require_storable(name: Hashable, variable: xr.Variable) -> None:
-    if variable.dtype.kind not in "fiubcU":
+def _require_storable(name: Hashable, variable: xr.Variable, dim: str) -> None:
+    kind, size = variable.dtype.kind, variable.dtype.itemsize
+    is_small = dim not in variable.dims  # the names of batches, for instance
+    if is_small and kind in "OT" and all(isinstance(one, str) for one in variable.values.flat):
+        return
+    if kind not in "fiubcU" or size > {"f": 8, "c": 16}.get(kind, size):
         raise FormatError(
-            f"column {name!r} is of {variable.dtype}, but a store holds numbers and text of fixed "
-            f'width; convert it first, for instance with ds.assign({name}=ds.{name}.astype("U"))'
+            f"{name!r} is of {variable.dtype}, but a store holds numbers of up to 64 bits, and "
+            "text that is of fixed width in columns; convert it first, for instance to text: "
+            f'ds.assign({name}=ds.{name}.astype("U"))'
         )
 
 

@@ -16,6 +16,7 @@ from xrefl.errors import FormatError, NotMergedError
 from xrefl.hkl.blocks import row_blocks
 from xrefl.hkl.concat import concat_observations, with_dataset
 from xrefl.hkl.crystal import crystal, is_merged, reflection_dim
+from xrefl.hkl.rebuild import with_history
 from xrefl.io.store import format as notes
 from xrefl.io.store.blocks import Block, aligned
 from xrefl.io.store.external_sort import sorted_blocks
@@ -32,6 +33,7 @@ _CHUNK = 2**18
 """Rows of a chunk: a file of some hundred kB, and a step of what a selection reads."""
 _CHUNKS_AT_ONCE = 4
 _SPOOL = "xrefl_rows"
+_SORTED = {"hkl": "sorted by h, k, l", "resolution": "sorted by shell of resolution, h, k, l"}
 
 
 def to_zarr(
@@ -50,7 +52,8 @@ def to_zarr(
     `xrefl.open_zarr` gives the same Dataset back, whatever the labels of its columns. Rows are
     written block by block, so that memory does not grow with their number. The store is written
     beside `path` and takes its name when it is complete: after an error, or on a full disk,
-    what stood there is untouched.
+    what stood there is untouched. (A process that is killed leaves its hidden folder,
+    ``.name.xxxxxxxx.part``, which may be deleted.)
 
     Parameters
     ----------
@@ -61,7 +64,8 @@ def to_zarr(
     chunks : int, optional
         Rows of a chunk, 262,144 by default: what is read of a column at least.
     sort : {"hkl", "resolution"}, optional
-        Sort the rows on the way, which memory need not hold; equal ones keep their order. "hkl"
+        Sort the rows on the way, which memory need not hold; equal ones keep their order, and
+        the history says so. "hkl"
         sorts by h, k and l (of observations, as they are in the CCP4 asymmetric unit), so that
         those of a reflection are adjacent and a range of h is in few chunks. "resolution"
         sorts by 256 shells with equal numbers of rows first, so that a range of resolution is.
@@ -84,8 +88,9 @@ def to_zarr(
     FileExistsError
         There is something at the path already.
     FormatError
-        An attribute is not one that JSON holds; or with `append`, the store has other types of
-        columns, or batch numbers clash.
+        An attribute is not one that JSON holds, or a column is neither of numbers of up to 64
+        bits nor of text; or with `append`, the store has other types of columns, or batch numbers
+        clash.
     CrystalMismatchError
         The store has another space group, or a cell that is more than 1 % off.
 
@@ -100,12 +105,13 @@ def to_zarr(
     >>> copy.identical(ds.load())
     True
     """
-    target = Path(path).expanduser().absolute()
+    target = Path(path).expanduser().resolve()
     if sort not in (None, "hkl", "resolution"):
         raise ValueError(f'sort must be "hkl", "resolution" or None, found {sort!r}')
     if append and overwrite:
         raise ValueError("append=True adds to a store, overwrite=True replaces it; choose one")
-    if chunks is not None and (isinstance(chunks, bool) or chunks != int(chunks) or chunks < 1):
+    whole = isinstance(chunks, int | np.integer) and not isinstance(chunks, bool)
+    if chunks is not None and not (whole and chunks > 0):
         raise ValueError(f"chunks must be a positive number of rows, found {chunks!r}")
     dim = reflection_dim(ds)
     if dim == "hkl" and (append or dataset is not None):
@@ -115,6 +121,8 @@ def to_zarr(
         )
     if dataset is not None:
         ds = with_dataset(ds, dataset)
+    if sort is not None:
+        ds = with_history(ds, _SORTED[sort])
     with notes.quiet_zarr():
         if append and target.exists():
             _append(ds, target, chunks, sort, renumber)
