@@ -61,7 +61,7 @@ def test_weights_go_with_columns(tmp_path):
 def test_observations(rho, tmp_path):
     path = tmp_path / "unmerged.mtz"
     path.write_bytes(mtz_bytes.mtz_bytes(mtz_bytes.MULTI_ROWS, batches=(7, 8)))
-    texts = ("unmerged.mtz has", "unmerged observations", "merge them first, as with")
+    texts = ("unmerged.mtz has", "unmerged observations", "merge them first with xrefl merge")
     says(texts, "sf2map", path, tmp_path / "out.ccp4")
     says(texts, "map2sf", rho, tmp_path / "out.mtz", "--base", path)
 
