@@ -92,7 +92,7 @@ def all_passes(of: passes.Observations, grouped: list | None = None) -> list[np.
     first, second = of.passes(2) if grouped is None else [grouped] * 2
     sums = passes.settled(of, passes.first_pass(first))
     found, deviations, halves = passes.compute(
-        of, sums, passes.second_pass(second, sums), passes.halves(second, sums, 5)
+        of, sums, passes.second_pass(of, second, sums), passes.halves(second, sums, 5)
     )
     tables = [found.table, *halves]
     return [found.excluded, deviations, *(array for table in tables for array in table)]
@@ -137,7 +137,9 @@ def test_a_cluster_finds_what_threads_find(path, kind, again, client, monkeypatc
 def test_workers_read_their_own_rows(path, client):
     of = sources(opened(path, "file"))
     sums = passes.first_pass(of.grouped())
-    assert len(distributed.protocol.pickle.dumps(passes.second_pass(of.grouped(), sums))) < 20_000
+    assert (
+        len(distributed.protocol.pickle.dumps(passes.second_pass(of, of.grouped(), sums))) < 20_000
+    )
     places = set(client.run(os.getpid).values())
     assert len(places) == 2 and os.getpid() not in places
 

@@ -187,7 +187,7 @@ def test_refused(example):
         xrefl.concat_observations([ds, ds])
     with pytest.raises(ValueError, match="for each of 2 Datasets"):
         xrefl.concat_observations([ds, ds], dataset="ab")
-    with pytest.raises(MissingColumnError, match="only in Dataset 0: none; only in 1: X"):
+    with pytest.raises(MissingColumnError, match="only in Dataset 0: none; only in Dataset 1: X"):
         xrefl.concat_observations([ds, ds.assign(X=ds.I)])
     with pytest.raises(FormatError, match=r"symmetry_operations .*to_original_hkl"):
         other = ["-x,y+1/2,-z", "x,y,z"]

@@ -48,6 +48,26 @@ def test_cells_of_batches_may_differ_a_little_only(simulated):
     assert with_cells(simulated, 3, 0, 0.0).xtal.merge().equals(expected)  # it is not known
 
 
+@pytest.mark.parametrize(
+    ("batches", "told"),
+    [([5], "1 of 6 .* others: 5"), ([2, 3, 6], "3 of 6 .* others: 2-3, 6"), ([1, 2], "1-2")],
+)
+def test_all_batches_with_another_cell_are_told(simulated, batches, told):
+    ds = simulated
+    for batch in batches:
+        ds = with_cells(ds, batch, 0, 1.02)
+    with pytest.raises(CrystalMismatchError, match=rf"{told}\). Merge them one by one"):
+        ds.xtal.merge()
+
+
+def test_batches_that_all_are_near_the_usual_cell(simulated):
+    ds = with_cells(with_cells(simulated, 2, 0, 1.008), 4, 0, 0.992)
+    with pytest.raises(
+        CrystalMismatchError, match=r"batches 4 and 2 .* different crystals\. Merge"
+    ):
+        ds.xtal.merge()
+
+
 def several(simulated: xr.Dataset, wavelengths: list[float], cells: float = 1.0) -> xr.Dataset:
     """Return observations of two data sets, the first with the first three batches."""
     other = simulated.assign_coords(
@@ -128,6 +148,17 @@ def test_a_data_set_that_is_not_there(simulated):
     # without a choice neither headers nor numbers are needed
     bare = simulated.drop_dims("batch").drop_vars("BATCH")
     assert bare.xtal.merge().equals(simulated.xtal.merge())
+
+
+def test_runs_are_chosen_before_merging(simulated):
+    ds = xrefl.concat_observations([simulated] * 2, dataset=["run 1", "run 2"], renumber=True)
+    with pytest.raises(
+        MissingColumnError,
+        match=r"ds\.sel\(obs=\(ds\.dataset == 'run 1'\)\.values\) or xrefl\.open_zarr\(dataset=",
+    ):
+        ds.xtal.merge(dataset="run 1")
+    one = ds.sel(obs=(ds.dataset == "run 1").values)
+    assert one.xtal.merge().equals(simulated.xtal.merge())
 
 
 def test_wavelengths_of_cif_files_are_not_mixed():

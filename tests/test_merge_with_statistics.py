@@ -24,7 +24,7 @@ def observed():
         {},
         {"friedel": "separate"},
         {"reject": 5.0},
-        {"spacegroup": "P 1", "friedel": "separate"},
+        {"spacegroup": "C 1", "friedel": "separate"},
         {"error_model": xrefl.ErrorModel(sdfac=1.3, sdadd=0.02)},
         {"error_model": xrefl.ErrorModel(sdfac=1.3, sdadd=0.02), "reject": 5.0},
     ],

@@ -8,10 +8,20 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from tests.test_merge import observed as measured
 from tests.unmerged_samples import observed
-from xrefl.errors import CrystalError, CrystalWarning, DroppedWarning, XreflError
+from xrefl.cli._remedies import on_command_line
+from xrefl.errors import (
+    CrystalError,
+    CrystalMismatchError,
+    CrystalWarning,
+    DroppedWarning,
+    XreflError,
+)
 from xrefl.merging import _kernels, _statistics_kernels, source, table
+from xrefl.merging.error_model import ErrorModel
 from xrefl.merging.observations import plain_columns
+from xrefl.merging.statistics_table import statistics_table
 
 
 def observations(hkl, intensity, sigma, *, group: str = "P 1", misym=None) -> xr.Dataset:
@@ -119,10 +129,85 @@ def test_a_source_that_changes_between_passes(step, seed):
 
 
 def test_a_group_that_the_cell_contradicts_is_told_by_all():
-    ds = observed(500)
-    for method in ("merge", "merging_statistics", "outliers"):
+    ds = measured(n=500)
+    for method in ("merge", "outliers"):
         with pytest.warns(CrystalWarning, match="contradict"):
             getattr(ds.xtal, method)(spacegroup="P 4 3 2")
+    # resolution would be that of indices moved by rotations that the cell does not have
+    for method in ("merging_statistics", "merge_with_statistics", "batch_statistics"):
+        with pytest.raises(CrystalMismatchError, match=r"contradict.*assign the cell") as found:
+            getattr(ds.xtal, method)(spacegroup="P 4 3 2")
+        assert on_command_line(str(found.value)).endswith("resolutions. Check --spacegroup")
+
+
+@pytest.mark.parametrize("method", ["merge", "merging_statistics"])
+def test_a_group_without_the_centring_of_the_data_is_told(method):
+    ds = observed(500, group="C 1 2 1")
+    ds = ds.isel(obs=((ds.h + ds.k) % 2 == 0).values)
+    with pytest.warns(CrystalWarning, match="P 1 lacks the centring of C 1 2 1.* as 'C 1', takes"):
+        getattr(ds.xtal, method)(spacegroup="P 1")
+    getattr(ds.xtal, method)(spacegroup="C 1")
+
+
+@pytest.mark.parametrize("chunks", [None, 300])
+@pytest.mark.parametrize("method", ["merge", "merging_statistics", "merge_with_statistics"])
+def test_mates_that_nothing_tells_apart(method, chunks):
+    ds = measured(n=1000).xtal.to_asu_hkl()
+    ds = ds if chunks is None else ds.chunk(obs=chunks)
+    bare = ds.drop_vars("M/ISYM")
+    with pytest.warns(CrystalWarning, match=r"all 1,000 .* no column M/ISYM .* counts as I\(\+\)"):
+        getattr(bare.xtal, method)(friedel="separate")
+    # nothing is said where mates can be told, or do not matter
+    getattr(bare.xtal, method)()
+    getattr(ds.xtal, method)(friedel="separate")
+    getattr(ds.xtal.to_original_hkl().drop_vars("M/ISYM").xtal, method)(friedel="separate")
+
+
+def test_mates_of_centric_reflections_and_of_other_indices():
+    centric = observations([1, 2, 0], [10.0, 11, 12], [1.0, 1, 1], group="P 2 2 2")
+    assert np.isnan(centric.xtal.merge(friedel="separate")["I(-)"]).all()
+    one_sided = observations([1, -2, -3], [10.0, 11, 12], [1.0, 1, 1], group="P 2 2 2")
+    assert np.isnan(one_sided.xtal.merge(friedel="separate")["I(-)"]).all()
+
+
+def test_the_history_says_what_was_chosen():
+    ds = observed(500)
+    (line,) = ds.xtal.merge().attrs["history"][-1:]
+    assert line.endswith(", weights 1/σ²")
+    merged = ds.xtal.merge(
+        weights="unweighted", errors="larger", reject=6, partials="keep",
+        error_model=ErrorModel(1.5, 0.0, 0.02),
+    )  # fmt: skip
+    assert merged.attrs["history"][-1].endswith(
+        ", unweighted, errors='larger', σ with sdfac 1.5, sdb 0, sdadd 0.02, "
+        f"{merged.attrs['n_rejected']:,} outliers beyond 6 σ rejected, partials='keep'"
+    )
+
+
+def test_too_many_shells_for_unique_reflections():
+    ds = observed(2000)
+    count = int(ds.xtal.merging_statistics(shells=None).n_unique)
+    with pytest.raises(ValueError, match=f"than there are reflections, {count};"):
+        ds.xtal.merging_statistics(shells=5000)
+
+
+@pytest.mark.parametrize(
+    ("other", "error", "message"),
+    [
+        (lambda ds: ds, ValueError, "dimension 'obs'; use ds.xtal.merging_statistics"),
+        (lambda ds: ds.xtal.merge(), ValueError, "dimension 'hkl'"),
+        (lambda ds: xr.Dataset(), ValueError, "no 'n_unique' among nothing"),
+        (lambda ds: ds.I, TypeError, "not of DataArray"),
+        (
+            lambda ds: ds.xtal.merging_statistics(shells=3).drop_vars("cc_half_overall"),
+            ValueError,
+            "no 'cc_half_overall' among",
+        ),
+    ],
+)
+def test_a_table_of_something_else(other, error, message):
+    with pytest.raises(error, match=message):
+        statistics_table(other(observed(500)))
 
 
 @pytest.mark.parametrize("seed", [1.5, "1", -1, 2**64])

@@ -84,7 +84,7 @@ def two_passes(ds: xr.Dataset, mates: bool = False, seed: int = 1, spacegroup=No
     apart = passes.first_pass(first)
     sums = passes.merged_mates(apart) if mates else apart
     halves = passes.halves(second, apart, seed)
-    return passes.compute(found, sums, passes.second_pass(second, sums), halves)
+    return passes.compute(found, sums, passes.second_pass(found, second, sums), halves)
 
 
 @pytest.fixture(params=["kept", "read again"])

@@ -187,3 +187,24 @@ def test_a_column_that_nobody_asks_for_does_no_harm(monkeypatch):
         assert ds.I.values[1] == 9.5
         with pytest.raises(FormatError, match="column BATCH must hold whole numbers, but row 1"):
             ds.BATCH.load()
+
+
+def test_a_file_that_changes_while_it_is_read_is_told_as_such(tmp_path, monkeypatch):
+    from xrefl.io import source
+
+    path = tmp_path / "file.mtz"
+    rows = mtz_bytes.MULTI_ROWS.copy()
+    path.write_bytes(mtz_bytes.mtz_bytes(rows, batches=(7,)))
+    ds = xrefl.open_mtz(path)
+    read_into = source._FileReader.read_into
+
+    def meanwhile(reader, offset, buffer):  # another program writes into the file
+        with path.open("r+b") as stream:
+            stream.seek(offset)
+            stream.write(np.full(len(buffer) // 4, np.nan, np.float32).tobytes())
+            stream.truncate()
+        read_into(reader, offset, buffer)
+
+    monkeypatch.setattr(source._FileReader, "read_into", meanwhile)
+    with pytest.raises(FormatError, match="the file has changed since it was opened"):
+        ds.BATCH.load()

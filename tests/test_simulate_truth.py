@@ -218,12 +218,18 @@ def test_input_is_left_alone() -> None:
         ({"chunks": -5}, "chunks must be a positive number of rows.* not -5"),
         ({"chunks": 0}, "chunks must be .* not 0"),
         ({"chunks": {"obs": (100, 200)}}, r"chunks must be .* not \(100, 200\)"),
-        ({"seed": -1}, "expected non-negative integer|non-negative"),
+        ({"seed": -1}, "seed must not be negative, found -1"),
     ],
 )
 def test_arguments_out_of_range(options: dict[str, object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         xrefl.simulate_unmerged(merged(), **options)
+
+
+@pytest.mark.parametrize("seed", [1.5, "1", True, None])
+def test_a_seed_that_is_no_whole_number(seed: object) -> None:
+    with pytest.raises(TypeError, match=f"seed must be a whole number, not {seed!r}"):
+        xrefl.simulate_unmerged(merged(), seed=seed)
 
 
 @pytest.mark.parametrize(

@@ -64,8 +64,12 @@ def test_named_runs_of_growing_names(tmp_path):
     assert part.attrs["history"][0] == "reflections with dataset = 'bcd' selected"
     xr.testing.assert_equal(part.load(), stored.load().isel(obs=stored.dataset.values == "bcd"))
     assert xrefl.open_zarr(path, dataset="ef", h=2).BATCH.values.tolist() == [2007]
-    with pytest.raises(MillerIndexError, match="no reflections with dataset = 'x'"):
+    with pytest.raises(
+        MissingColumnError, match=r"no run in .*a\.zarr is called 'x'; there are 'a', 'bcd', 'ef'"
+    ):
         xrefl.open_zarr(path, dataset="x")
+    with pytest.raises(MillerIndexError, match="no reflections with dataset = 'a' and h = 99"):
+        xrefl.open_zarr(path, dataset="a", h=99)
     with pytest.raises(TypeError, match="have names, but dataset=1"):
         xrefl.open_zarr(path, dataset=1)
 
@@ -139,8 +143,8 @@ def other_type(ds):
         (lambda ds: ds.xtal.assign_crystal(cell=(10.2, 20, 30, 90, 95, 90)), CrystalMismatchError,
          r"cell \(10.2.*more than 1 % off.*\(10.0"),
         (lambda ds: ds.drop_vars("M/ISYM").xtal.assign_crystal(spacegroup="P 1 2 1"),
-         CrystalMismatchError, "space group P 1 2 1, but Dataset 0 has P 1 21 1"),
-        (lambda ds: ds.drop_vars("I"), MissingColumnError, "only in Dataset 0: I; only in 1: none"),
+         CrystalMismatchError, r"new run has the space group P 1 2 1, but the store .*a\.zarr has P 1 21 1"),
+        (lambda ds: ds.drop_vars("I"), MissingColumnError, r"only in the store .*a\.zarr: I; only in the new run: none"),
         (lambda ds: ds, FormatError, r"that those before have, too: 7, 8 \(2 in all\)"),
         (lambda ds: other_type(ds).assign_coords(batch=[1, 2]), FormatError,
          "column 'I' is of float32 in .* and would become float64"),
@@ -162,8 +166,13 @@ def test_misuse(tmp_path, example):
         run(1).xtal.to_zarr(path, append=True, chunks=3)
     with pytest.raises(ValueError, match="choose one"):
         run(1).xtal.to_zarr(path, append=True, overwrite=True)
-    with pytest.raises(MissingColumnError, match="dataset="):
+    with pytest.raises(MissingColumnError, match=r"a\.zarr has no .*'dataset'.* leave dataset="):
         run(1).xtal.to_zarr(path, append=True, dataset=1)
+    run(0).xtal.to_zarr(tmp_path / "named.zarr", dataset="first")
+    with pytest.raises(MissingColumnError, match=r"named\.zarr tells runs apart.* give it one"):
+        run(1).xtal.to_zarr(tmp_path / "named.zarr", append=True)
+    with pytest.raises(FormatError, match=r"named\.zarr have names; give the new one a name"):
+        run(1).xtal.to_zarr(tmp_path / "named.zarr", append=True, dataset=2)
     with pytest.raises(MissingColumnError, match=r"no coordinate 'dataset'.*append=True"):
         xrefl.open_zarr(path, dataset=1)
     with pytest.raises(TypeError, match="dataset must be a whole number or a name, found 1"):

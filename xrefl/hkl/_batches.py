@@ -16,12 +16,14 @@ __all__ = ["joined_batches", "renumbered"]
 _STEP = 1000
 
 
-def renumbered(runs: Sequence[xr.Dataset], allowed: bool) -> list[xr.Dataset]:
+def renumbered(runs: Sequence[xr.Dataset], names: Sequence[str], allowed: bool) -> list[xr.Dataset]:
     """Return runs without common batch numbers; raise FormatError if they need another number.
 
     Parameters
     ----------
     runs : sequence of Dataset
+    names : sequence of str
+        What errors call them.
     allowed : bool
         Whether numbers may be raised.
     """
@@ -31,7 +33,7 @@ def renumbered(runs: Sequence[xr.Dataset], allowed: bool) -> list[xr.Dataset]:
         numbers = _numbers(run)
         if numbers is None and allowed and place and _column(run) is not None:
             raise FormatError(
-                f"Dataset {place} has a column of batch numbers, but no batch headers along "
+                f"{names[place]} has a column of batch numbers, but no batch headers along "
                 "'batch' that tell which numbers there are; add the coordinate 'batch', or join "
                 "without renumber=True"
             )
@@ -39,7 +41,7 @@ def renumbered(runs: Sequence[xr.Dataset], allowed: bool) -> list[xr.Dataset]:
         if clash := sorted(own & taken):
             if not allowed:
                 raise FormatError(
-                    f"Dataset {place} has batch numbers that those before have, too: "
+                    f"{names[place]} has batch numbers that those before have, too: "
                     f"{', '.join(map(str, clash[:5]))}{', ...' if len(clash) > 5 else ''} "
                     f"({len(clash)} in all); renumber=True raises them"
                 )

@@ -22,7 +22,7 @@ from xrefl.hkl.crystal import crystal, is_merged
 from xrefl.hkl.datasets import DATASET_COORDS, DatasetInfo, dataset_coords, datasets_of
 from xrefl.hkl.rebuild import with_history
 
-__all__ = ["concat_observations", "with_dataset"]
+__all__ = ["concat_observations", "join_runs", "with_dataset"]
 
 _CHUNK = 2**20
 # These agree in what matters; the history has lines of all.
@@ -92,11 +92,17 @@ def concat_observations(
             raise ValueError(f"dataset must have a number or name for each of {len(runs)} Datasets")
         labels: Iterable[int | str] = dataset
         runs = [with_dataset(run, label) for run, label in zip(runs, labels, strict=True)]
-    for number, run in enumerate(runs):
-        _check(runs[0], run, number)
-        _check_others(runs[0], run, number)
+    return join_runs(runs, [f"Dataset {number}" for number in range(len(runs))], renumber=renumber)
+
+
+def join_runs(runs: Sequence[xr.Dataset], names: Sequence[str], *, renumber: bool) -> xr.Dataset:
+    """Join observations as `concat_observations` does; errors call the runs by these names."""
+    for name, run in zip(names, runs, strict=True):
+        both = names[0], name
+        _check(runs[0], run, both)
+        _check_others(runs[0], run, both)
     runs, infos = _with_own_ids(runs)
-    runs = renumbered(runs, renumber)
+    runs = renumbered(runs, names, renumber)
     rows = {name: _joined([run.variables[name] for run in runs]) for name in _along(runs[0])}
     others = {
         name: variable
@@ -104,8 +110,8 @@ def concat_observations(
         if "obs" not in variable.dims and "batch" not in variable.dims
         and not set(variable.dims) & {"dataset_id", "cell_parameter"}
     }  # fmt: skip
-    names = {*runs[0].data_vars}
-    coords = {n: v for n, v in {**rows, **others}.items() if n not in names}
+    columns = {*runs[0].data_vars}
+    coords = {n: v for n, v in {**rows, **others}.items() if n not in columns}
     small = joined_batches(runs) | dataset_coords(infos)
     joined = xr.Dataset(
         {name: rows.get(name, others.get(name)) for name in runs[0].data_vars},
@@ -143,58 +149,60 @@ def _along(ds: xr.Dataset) -> list[Hashable]:
     return [name for name, variable in ds.variables.items() if "obs" in variable.dims]
 
 
-def _check(first: xr.Dataset, other: xr.Dataset, number: int) -> None:
+def _check(first: xr.Dataset, other: xr.Dataset, both: tuple[str, str]) -> None:
     """Raise an error if two Datasets cannot be joined."""
     if is_merged(other):
         raise NotMergedError(
-            f"Dataset {number} has merged reflections (dimension 'hkl'), but unmerged observations "
+            f"{both[1]} has merged reflections (dimension 'hkl'), but unmerged observations "
             "are joined; xrefl.concat puts merged ones side by side"
         )
     (cell, group), (other_cell, other_group) = crystal(first), crystal(other)
     if not cell.is_close(other_cell):
         raise CrystalMismatchError(
-            f"Dataset {number} has the cell {other_cell.parameters}, which is more than 1 % off "
-            f"that of Dataset 0, {cell.parameters}; leave it out, or .xtal.reindex it if only the "
+            f"{both[1]} has the cell {other_cell.parameters}, which is more than 1 % off "
+            f"that of {both[0]}, {cell.parameters}; leave it out, or .xtal.reindex it if only the "
             "axes differ"
         )
     if group != other_group:
         raise CrystalMismatchError(
-            f"Dataset {number} has the space group {other_group.name}, but Dataset 0 has "
+            f"{both[1]} has the space group {other_group.name}, but {both[0]} has "
             f"{group.name}; give it the same with .xtal.assign_crystal(spacegroup=...)"
         )
     names, others = set(_along(first)), set(_along(other))
     if names != others:
-        only = f"only in Dataset 0: {_list(names - others)}; only in {number}: "
+        only = f"only in {both[0]}: {_list(names - others)}; only in {both[1]}: "
         raise MissingColumnError(
-            f"Datasets 0 and {number} have different columns ({only}{_list(others - names)}); drop "
+            f"{both[0]} and {both[1]} have different columns ({only}{_list(others - names)}); drop "
             "or add them first. The coordinate 'dataset' is given with dataset="
         )
     for name in _along(first):
-        _check_column(name, first.variables[name], other.variables[name], number)
-    _check_indices(first, other, number)
+        _check_column(name, first.variables[name], other.variables[name], both)
+    _check_indices(first, other, both)
 
 
-def _check_column(name: Hashable, one: xr.Variable, other: xr.Variable, number: int) -> None:
+def _check_column(
+    name: Hashable, one: xr.Variable, other: xr.Variable, both: tuple[str, str]
+) -> None:
     """Raise FormatError if a column is something else in two Datasets."""
     types = [variable.attrs.get("mtz_type") for variable in (one, other)]
     if None not in types and types[0] != types[1]:
         raise FormatError(
-            f"column {name!r} is of MTZ type {types[0]} in Dataset 0, but {types[1]} in Dataset "
-            f"{number}; give it the same, or rename one of them and drop it"
+            f"column {name!r} is of MTZ type {types[0]} in {both[0]}, but {types[1]} in "
+            f"{both[1]}; give it the same, or rename one of them and drop it"
         )
     if (one.dtype.kind in "OU") != (other.dtype.kind in "OU"):
         raise FormatError(
-            f"column {name!r} is of {one.dtype} in Dataset 0, but of {other.dtype} in Dataset "
-            f"{number}; make it numbers or text in both, ds.assign({name}=ds.{name}.astype(...))"
+            f"column {name!r} is of {one.dtype} in {both[0]}, but of {other.dtype} in "
+            f"{both[1]}; make it numbers or text in both, ds.assign({name}=ds.{name}.astype(...))"
         )
 
 
-def _check_others(first: xr.Dataset, other: xr.Dataset, number: int) -> None:
+def _check_others(first: xr.Dataset, other: xr.Dataset, both: tuple[str, str]) -> None:
     """Raise FormatError if there is something that is neither joined nor the same in both."""
     for name, variable in other.data_vars.items():
         if "obs" not in variable.dims:
             raise FormatError(
-                f"the variable {name!r} of Dataset {number} has the dimensions {variable.dims}, "
+                f"the variable {name!r} of {both[1]} has the dimensions {variable.dims}, "
                 "but columns are joined along 'obs'; drop it first"
             )
     names = [
@@ -207,24 +215,24 @@ def _check_others(first: xr.Dataset, other: xr.Dataset, number: int) -> None:
     for name in names:
         if not (name in first.coords and name in other.coords and first[name].equals(other[name])):
             raise FormatError(
-                f"the coordinate {name!r} is not the same in the Datasets 0 and {number}; drop it, "
+                f"the coordinate {name!r} is not the same in {both[0]} and {both[1]}; drop it, "
                 f"or give it a value in each row: ds.assign_coords({name}=ds.{name} + 0 * ds.h)"
             )
 
 
-def _check_indices(first: xr.Dataset, other: xr.Dataset, number: int) -> None:
+def _check_indices(first: xr.Dataset, other: xr.Dataset, both: tuple[str, str]) -> None:
     """Raise FormatError if Miller indices or M/ISYM mean something else in two Datasets."""
     kinds = [ds["h"].attrs.get("indices", "asu") for ds in (first, other)]
     if kinds[0] != kinds[1]:
         raise FormatError(
-            f"Dataset 0 has {kinds[0]} indices, and Dataset {number} has {kinds[1]} ones; call "
+            f"{both[0]} has {kinds[0]} indices, and {both[1]} has {kinds[1]} ones; call "
             ".xtal.to_asu_hkl() or .xtal.to_original_hkl() on one of them"
         )
     counted = [ds.attrs.get("symmetry_operations") for ds in (first, other)]
     if _operations(counted[0]) != _operations(counted[1]):
         raise FormatError(
-            f"M/ISYM counts the symmetry_operations {counted[0]} in Dataset 0, but {counted[1]} in "
-            f"Dataset {number}; call .xtal.to_original_hkl() on both, and .xtal.to_asu_hkl() "
+            f"M/ISYM counts the symmetry_operations {counted[0]} in {both[0]}, but {counted[1]} in "
+            f"{both[1]}; call .xtal.to_original_hkl() on both, and .xtal.to_asu_hkl() "
             "afterwards"
         )
 

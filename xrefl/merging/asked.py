@@ -9,10 +9,11 @@ from typing import NamedTuple, Self
 import xarray as xr
 
 from xrefl.crystal.cell import UnitCell
+from xrefl.crystal.spacegroup import SpaceGroup
 from xrefl.errors import CrystalError
 from xrefl.merging import passes
 from xrefl.merging.crystals import cell_of
-from xrefl.merging.in_shells import as_shells, at_origin
+from xrefl.merging.in_shells import InShells, as_shells, at_origin, in_shells
 from xrefl.merging.options import Friedel, one_of, threshold_of
 from xrefl.merging.outliers import find_outliers
 from xrefl.merging.r_factors import WeightingName, weighting_called
@@ -65,6 +66,8 @@ class Found(NamedTuple):
     merged: Merged
     halves: tuple[Table, Table] | None
     sums: passes.Sums
+    shells: InShells | None
+    """In which shells the reflections of ``merged.apart`` are; None if there are none."""
 
     @property
     def at_origin(self) -> int:
@@ -74,14 +77,14 @@ class Found(NamedTuple):
     @property
     def nothing(self) -> bool:
         """Whether there are no observations of other reflections."""
-        return bool(at_origin(self.merged.apart.codes).all())
+        return self.shells is None
 
 
 def go_over(source: passes.Observations, reject: float | None, asked: Asked) -> Found:
     """Go over the observations twice, and before that for outliers, if they are to be rejected."""
     if reject is not None:
         source = _without_outliers(source, threshold_of(reject), asked.friedel)
-    return _passes(source, asked.friedel, asked.seed)
+    return _passes(source, asked)
 
 
 def _seed(seed: int) -> int:
@@ -114,17 +117,33 @@ def _without_outliers(
     return replace(source, rejected=found.rejected_rows)
 
 
-def _passes(source: passes.Observations, friedel: Friedel, seed: int | None) -> Found:
-    """Go over the observations twice."""
+def _passes(source: passes.Observations, asked: Asked) -> Found:
+    """Go over the observations twice, and assign their reflections to shells meanwhile."""
+    from dask.delayed import delayed
+
     first, second = source.passes(2)
     sums = passes.settled(source, passes.first_pass(first))
-    used = passes.merged_mates(sums) if friedel == "merge" else sums
-    tasks = {"sums": sums, "deviations": passes.second_pass(second, used)}
-    if friedel == "merge":
+    used = passes.merged_mates(sums) if asked.friedel == "merge" else sums
+    group = source.recipe.group
+    tasks = {
+        "sums": sums,
+        "deviations": passes.second_pass(source, second, used),
+        "shells": delayed(_in_shells, pure=False)(sums, asked.shells, asked.cell, group),
+    }
+    if asked.friedel == "merge":
         tasks["used"] = used
-    if seed is not None:
-        tasks["halves"] = passes.halves(second, sums, seed)
+    if asked.seed is not None:
+        tasks["halves"] = passes.halves(second, sums, asked.seed)
     done = dict(zip(tasks, passes.compute(source, *tasks.values()), strict=True))
     apart = done["sums"].table
     table = done["used"].table if "used" in done else apart
-    return Found(Merged(apart, table, done["deviations"]), done.get("halves"), done["sums"])
+    merged = Merged(apart, table, done["deviations"])
+    return Found(merged, done.get("halves"), done["sums"], done["shells"])
+
+
+def _in_shells(
+    sums: passes.Sums, shells: Shells | int, cell: UnitCell | None, group: SpaceGroup
+) -> InShells | None:
+    """Return the shells of reflections, None if there are no reflections but 0 0 0."""
+    codes = sums.table.codes
+    return None if at_origin(codes).all() else in_shells(codes, shells, cell, group)

@@ -86,6 +86,7 @@ def request(ds: xr.Dataset, options: Options) -> tuple[Observations, Division]:
         options.error_model,
         options.dataset,
         numbers,
+        resolution=True,
     )
     source = whole.observations
     if options.reject is not None:

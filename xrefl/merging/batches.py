@@ -134,7 +134,8 @@ def batch_statistics(
     CrystalError
         Shells are asked for, but there is no unit cell; or as `.xtal.merge`.
     CrystalMismatchError
-        The shells are of another crystal; or as `.xtal.merge`.
+        The shells are of another crystal, or the cell contradicts ``spacegroup``; or as
+        `.xtal.merge`.
     MillerIndexError
         All reflections are absent; or as `.xtal.merge`.
     NotMergedError, XreflError, TypeError

@@ -13,13 +13,15 @@ from xrefl.errors import CrystalMismatchError, MissingColumnError
 from xrefl.hkl.crystal import unit_cell
 from xrefl.hkl.datasets import DatasetInfo, datasets_of
 
-__all__ = ["cell_of", "chosen_batches", "chosen_dataset", "in_use", "require_one_crystal"]
+__all__ = ["cell_of", "chosen_batches", "chosen_dataset", "in_use", "ranges", "require_one_crystal"]
 
 _LARGEST = 0.01
 # Wavelengths of one MAD experiment are nearer to each other than those of two crystals may be.
 _SAME_WAVELENGTH = 1e-4
 _PARAMETERS = ("a", "b", "c", "α", "β", "γ")
 _CELL_WORDS = slice(0, 6)
+# Ranges of batches that a message lists.
+_RANGES = 8
 
 
 def chosen_dataset(ds: xr.Dataset, dataset: int | str) -> DatasetInfo:
@@ -35,7 +37,13 @@ def chosen_dataset(ds: xr.Dataset, dataset: int | str) -> DatasetInfo:
     if len(found) != 1:
         what = f"{len(found)} data sets are" if found else "no data set is"
         listed = ", ".join(f"{info.id} ({info.name!r})" for info in known) or "none at all"
-        raise MissingColumnError(f"{what} called {dataset!r}; there are {listed}")
+        runs = ""
+        if "dataset" in ds.coords and "obs" in ds["dataset"].dims:
+            runs = (
+                ". Runs, which the coordinate 'dataset' tells apart, are chosen before, with "
+                f"ds.sel(obs=(ds.dataset == {dataset!r}).values) or xrefl.open_zarr(dataset=...)"
+            )
+        raise MissingColumnError(f"{what} called {dataset!r}; there are {listed}{runs}")
     return found[0]
 
 
@@ -150,9 +158,36 @@ def _require_one_cell(
     first, second = (names[int(pick(cells[:, worst]))] for pick in (np.argmin, np.argmax))
     unit = "Å" if worst < 3 else "°"
     size = f"{difference[worst]:.1%}" if worst < 3 else f"{(high - low)[worst]:.2f}°"
+    off = _off(names, cells) if what == "batches" else ""
     raise CrystalMismatchError(
         f"the cells of {what} {first} and {second} differ by {size} in {_PARAMETERS[worst]} "
         f"({low[worst]:.2f} and {high[worst]:.2f} {unit}; 1 % and 0.57° are allowed): they are "
-        "different crystals. Merge them one by one, with dataset= or after choosing rows by their "
-        f"batch number; if these cells are wrong, leave them out, {remedy}"
+        f"different crystals{off}. Merge them one by one, with dataset= or after choosing rows by "
+        f"their batch number; if these cells are wrong, leave them out, {remedy}"
     )
+
+
+def _off(names: Sequence[object], cells: NDArray[np.float64]) -> str:
+    """Tell which batches have another cell than most."""
+    usual = np.quantile(cells, 0.5, axis=0, method="lower")
+    apart = np.abs(cells - usual)
+    apart[:, :3] /= usual[:3]
+    apart[:, 3:] = np.radians(apart[:, 3:])
+    numbers = np.array(names)[(apart > _LARGEST).any(axis=1)]
+    if not len(numbers):  # each is within the limits of the usual one
+        return ""
+    return f" ({len(numbers):,} of {len(names):,} batches are off the others: {ranges(numbers)})"
+
+
+def ranges(numbers: NDArray[np.integer]) -> str:
+    """Return whole numbers as text, those that follow each other as ranges.
+
+    Examples
+    --------
+    >>> ranges(np.array([51, 52, 53, 60]))
+    '51-53, 60'
+    """
+    ordered = np.unique(numbers)
+    runs = np.split(ordered, np.flatnonzero(np.diff(ordered) != 1) + 1)
+    shown = [f"{run[0]}-{run[-1]}" if len(run) > 1 else f"{run[0]}" for run in runs[:_RANGES]]
+    return ", ".join([*shown, *(["..."] if len(runs) > _RANGES else [])])

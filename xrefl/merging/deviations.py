@@ -46,12 +46,15 @@ class Means(NamedTuple):
     none; None if indices are too far apart for that."""
 
 
-def means_of(table: Table) -> Means:
-    """Return the means of a table, with mates apart or together."""
+def means_of(table: Table, by_indices: bool = True) -> Means:
+    """Return the means of a table, with mates apart or together.
+
+    Only rows that are not grouped need to find them by their indices.
+    """
     from xrefl.merging import _kernels
 
     count = len(table.codes)
-    if count == 0:
+    if count == 0 or not by_indices:
         return Means(table, np.zeros(6, np.int64), None)
     indices = coding.indices(table.codes)
     box = np.array([f(index) for f in (np.min, np.max) for index in indices], np.int64)

@@ -119,7 +119,9 @@ def in_shells(
         return InShells(None, number, np.full(len(codes), np.nan))
     inv_d2 = cell.inv_d2(hkl)
     if not isinstance(shells, Shells):
-        there = inv_d2 if allowed.all() else inv_d2[allowed]
+        once = allowed.copy()
+        once[1:] &= np.diff(codes >> 1) != 0  # mates are one reflection
+        there = inv_d2 if once.all() else inv_d2[once]
         shells = Shells.from_inv_d2(there, shells, method="dstar3", cell=cell)
     number = shells.assign_inv_d2(inv_d2)
     number[~allowed] = -1

@@ -18,6 +18,7 @@ from xrefl.merging.options import Friedel, Partials, gather, one_of, threshold_o
 from xrefl.merging.outliers import find_outliers, without_outliers
 from xrefl.merging.passes import Sums, compute, first_pass
 from xrefl.merging.report import counts_in_attrs, counts_of, refuse_nothing, warn_of_excluded
+from xrefl.merging.suspect import warn_of_missing_mates
 
 __all__ = ["check_choices", "merge", "merged_dataset"]
 
@@ -127,7 +128,9 @@ def merge(
     DroppedWarning
         Observations were left out that were not asked to be; it tells how many, and why.
     CrystalWarning
-        The cell does not have the symmetry of ``spacegroup``.
+        The cell does not have the symmetry of ``spacegroup``, or that lacks the centring of the
+        observations. Friedel mates are to be apart, but all indices are in the asymmetric unit
+        and there is no M/ISYM, so that all observations count as I(+).
 
     Examples
     --------
@@ -154,9 +157,12 @@ def merge(
         else:  # it depends on the means, which are without outliers from now on
             left = replace(source, rejected=outliers.rejected_rows)
             (sums,) = compute(left, first_pass(left.passes(1)[0]))
+    if friedel == "separate":
+        warn_of_missing_mates(ds, source, sums.table)
     return merged_dataset(
         ds, labels, whole.counted(sums), group, friedel=friedel, weights=weights, errors=errors,
-        drop_absent=drop_absent, partials=partials, dataset=dataset,
+        drop_absent=drop_absent, reject=reject, partials=partials, error_model=error_model,
+        dataset=dataset,
     )  # fmt: skip
 
 
@@ -177,7 +183,9 @@ def merged_dataset(
     weights: Weights,
     errors: Errors,
     drop_absent: bool,
+    reject: float | None,
     partials: Partials | None,
+    error_model: ErrorModel | None,
     dataset: int | str | None,
 ) -> xr.Dataset:
     """Return merged reflections, from the sums over their observations; options as of `merge`."""
@@ -196,11 +204,22 @@ def merged_dataset(
         merged = merged.select(~absent)
     attrs = attributes(ds, group, dataset) | counts_in_attrs(counts, sums.table, n_absent)
     result = assemble(ds, merged, labels.intensity, dataset, attrs)
-    means = "weights 1/σ²" if weights == "inverse_variance" else "unweighted"
+    chosen = ["weights 1/σ²" if weights == "inverse_variance" else "unweighted"]
+    if errors != "sigmas":
+        chosen.append(f"errors={errors!r}")
+    if error_model is not None:
+        terms = vars(error_model).items()
+        chosen.append("σ with " + ", ".join(f"{name} {value:.4g}" for name, value in terms))
+    if reject is not None:
+        chosen.append(f"{counts['rejected']:,} outliers beyond {reject:g} σ rejected")
+    if partials is not None:
+        chosen.append(f"partials={partials!r}")
+    if dataset is not None:
+        chosen.append(f"dataset={dataset!r}")
     return with_history(
         result,
         f"{attrs['n_observations']:,} observations of {labels.intensity} merged to "
-        f"{result.sizes['hkl']:,} reflections in {called(group)}, {means}",
+        f"{result.sizes['hkl']:,} reflections in {called(group)}, " + ", ".join(chosen),
     )
 
 

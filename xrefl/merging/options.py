@@ -11,11 +11,11 @@ import xarray as xr
 
 from xrefl.crystal.spacegroup import SpaceGroup
 from xrefl.errors import CrystalError
-from xrefl.hkl.crystal import warn_of_contradiction
 from xrefl.merging.crystals import cell_of
 from xrefl.merging.error_model import ErrorModel
 from xrefl.merging.observations import Labels, find_columns, observations
 from xrefl.merging.partials import Whole, with_sums_of_partials
+from xrefl.merging.suspect import check_group
 
 __all__ = ["Friedel", "Partials", "gather", "one_of", "threshold_of"]
 
@@ -32,8 +32,13 @@ def gather(
     error_model: ErrorModel | None,
     dataset: int | str | None,
     batch: str | None = None,
+    *,
+    resolution: bool = False,
 ) -> tuple[Labels, Whole]:
-    """Return the columns and the observations that options of `merge` choose."""
+    """Return the columns and the observations that options of `merge` choose.
+
+    With ``resolution``, which then matters, a group that the cell contradicts is an error.
+    """
     if partials is not None:
         one_of("partials", partials, ("sum", "exclude", "keep"))
     if error_model is not None and not isinstance(error_model, ErrorModel):
@@ -49,8 +54,10 @@ def gather(
         error_model=error_model,
     )
     if spacegroup is not None:
-        with contextlib.suppress(CrystalError):  # the cell may not be known
-            warn_of_contradiction(cell_of(ds, dataset), source.recipe.group)
+        cell = None
+        with contextlib.suppress(CrystalError):  # it may not be known
+            cell = cell_of(ds, dataset)
+        check_group(ds, source.recipe.group, cell, resolution=resolution)
     if partials == "sum":
         return labels, with_sums_of_partials(ds, labels, source)
     return labels, Whole(source, np.empty(0, np.int64), source.nrow, 0)

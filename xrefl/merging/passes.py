@@ -135,12 +135,13 @@ def merged_mates(sums: Any) -> Any:
     return delayed(_merged_mates, pure=False)(sums)
 
 
-def second_pass(grouped: Sequence[Any], sums: Any) -> Any:
+def second_pass(observations: Observations, grouped: Sequence[Any], sums: Any) -> Any:
     """Return the sums of absolute deviations from the means, delayed.
 
     Parameters
     ----------
-    grouped : sequence of Grouped, delayed
+    observations : Observations
+    grouped : sequence of Grouped or Ungrouped, delayed
     sums : Sums, delayed
         Mates are apart or together as here.
 
@@ -152,7 +153,8 @@ def second_pass(grouped: Sequence[Any], sums: Any) -> Any:
     """
     from dask.delayed import delayed
 
-    return _tree(grouped, deviations, np.add, delayed(_means, pure=False)(sums))
+    means = delayed(_means, pure=False)(sums, not observations.are_kept)
+    return _tree(grouped, deviations, np.add, means)
 
 
 def halves(grouped: Sequence[Any], sums: Any, seed: int) -> Any:
@@ -271,8 +273,8 @@ def _merged_mates(sums: Sums) -> Sums:
     return sums._replace(table=merge_mates(sums.table))
 
 
-def _means(sums: Sums) -> Means:
-    return means_of(sums.table)
+def _means(sums: Sums, by_indices: bool) -> Means:
+    return means_of(sums.table, by_indices)
 
 
 def _no_observations(sums: Sums) -> NDArray[np.int32]:

@@ -11,7 +11,7 @@ import xarray as xr
 from xrefl.crystal.spacegroup import SpaceGroup
 from xrefl.merging.asked import Asked, Found, go_over
 from xrefl.merging.error_model import ErrorModel
-from xrefl.merging.in_shells import at_origin, in_shells
+from xrefl.merging.in_shells import at_origin
 from xrefl.merging.observations import Labels
 from xrefl.merging.options import Friedel, Partials, gather
 from xrefl.merging.r_factors import WeightingName, weighting_called
@@ -23,6 +23,7 @@ from xrefl.merging.shell_statistics import (
     statistics_in_shells,
 )
 from xrefl.merging.statistics_table import OVERALL
+from xrefl.merging.suspect import warn_of_missing_mates
 from xrefl.merging.wilson_line import wilson_line
 from xrefl.statistics.groups import shell_coords
 from xrefl.statistics.shells import Shells
@@ -127,9 +128,9 @@ def merging_statistics(
         - ``n_observations``, ``n_unique``, ``n_possible``: numbers (int64). ``completeness`` is
           of unique reflections, within the limits of the shells, and ``multiplicity`` the
           observations for each; Friedel mates are one reflection.
-        - ``n_pairs``: acentric reflections with both mates observed; ``anomalous_completeness``,
-          their fraction of the possible ones; ``anomalous_multiplicity``, the observations for
-          each of their mates.
+        - ``n_pairs``: acentric reflections with both mates observed, none if indices are in the
+          asymmetric unit and there is no M/ISYM; ``anomalous_completeness``, their fraction of
+          the possible ones; ``anomalous_multiplicity``, the observations for each of their mates.
         - ``mean_intensity``, ``i_over_sigma``: means of merged I, and of I/σ(I), with the
           weights 1/σ²; ``i_over_sigma_observed`` of observations.
         - ``chi_square``: Σ(I - <I>)²/σ² / Σ(n - 1), near 1 if the σ are right.
@@ -152,7 +153,8 @@ def merging_statistics(
         The cell is not known, and there are to be shells; or there are too many possible
         reflections to count, as a wrong Miller index makes them.
     CrystalMismatchError
-        The shells are of another crystal; or as `.xtal.merge`.
+        The shells are of another crystal, or the cell contradicts ``spacegroup``; or as
+        `.xtal.merge`.
     MillerIndexError
         All reflections are absent; or as `.xtal.merge`.
     MissingColumnError, FormatError, NotMergedError, XreflError, TypeError
@@ -180,12 +182,16 @@ def merging_statistics(
     (0.102, 2)
     """
     asked = Asked.of(ds, shells, friedel, weighting, seed, jackknife, wilson, dataset)
-    labels, whole = gather(ds, intensity, sigma, spacegroup, partials, error_model, dataset)
+    labels, whole = gather(
+        ds, intensity, sigma, spacegroup, partials, error_model, dataset, resolution=True
+    )
     found = go_over(whole.observations, reject, asked)
     counts = counts_of(whole.counted(found.sums).excluded, found.at_origin)
     if found.nothing:
         refuse_nothing(counts, ds.sizes["obs"], labels, partials)
     warn_of_excluded(counts, ds.sizes["obs"], labels, partials)
+    if friedel == "separate":
+        warn_of_missing_mates(ds, whole.observations, found.sums.table)
     return statistics_dataset(found, asked, labels, whole.observations.recipe.group, counts)
 
 
@@ -195,7 +201,8 @@ def statistics_dataset(
     """Return the statistics that are asked for."""
     merged, wanted = found.merged, weighting_called(asked.weighting)
     codes = merged.apart.codes
-    places = in_shells(codes, asked.shells, asked.cell, group)
+    places = found.shells
+    assert places is not None  # there are reflections
     columns = statistics_in_shells(merged, places, wanted, asked.cell, group)
     if found.halves is not None:
         columns |= halves_statistics(merged, places, wanted, found.halves)

@@ -26,6 +26,13 @@ def statistics_table(stats: xr.Dataset) -> pd.DataFrame:
         ``dmax`` and ``dmin`` (Å) before the statistics. Statistics that are overall alone make
         one row.
 
+    Raises
+    ------
+    TypeError
+        This is no Dataset.
+    ValueError
+        It has no such statistics.
+
     Examples
     --------
     >>> import xrefl
@@ -39,6 +46,7 @@ def statistics_table(stats: xr.Dataset) -> pd.DataFrame:
     3.00-2.00 Å   3.0   2.0         5
     overall       9.0   2.0        12
     """
+    _require_statistics(stats)
     names = [str(name) for name in stats.data_vars if not str(name).endswith(OVERALL)]
     if "shell" not in stats.dims:
         row = {name: stats[name].values[()] for name in names}
@@ -48,3 +56,25 @@ def statistics_table(stats: xr.Dataset) -> pd.DataFrame:
     last |= {"dmax": table["dmax"].iloc[0], "dmin": table["dmin"].iloc[-1]}
     overall = pd.DataFrame(last, index=pd.Index(["overall"], name="shell"))
     return pd.concat([table, overall[table.columns]])
+
+
+def _require_statistics(stats: xr.Dataset) -> None:
+    """Raise an error for what cannot have come from merging_statistics."""
+    if not isinstance(stats, xr.Dataset):
+        raise TypeError(
+            f"a table is made of the Dataset that ds.xtal.merging_statistics() returns, not of "
+            f"{type(stats).__name__}"
+        )
+    needed = {"n_unique"}
+    if "shell" in stats.dims:
+        along = {str(name) for name, column in stats.data_vars.items() if column.ndim}
+        needed |= {"dmin", "dmax", *(f"{name}{OVERALL}" for name in along)}
+    missing = sorted(needed - {str(name) for name in stats.variables})
+    others = {str(dim) for dim in stats.dims} - {"shell"}
+    if missing or others:
+        what = f"dimension {min(others)!r}" if others else f"no {missing[0]!r}"
+        raise ValueError(
+            f"a table is made of statistics of merging, and this Dataset has {what}"
+            f"{'' if others else ' among ' + (', '.join(map(str, stats.variables)) or 'nothing')}; "
+            "use ds.xtal.merging_statistics()"
+        )

@@ -13,6 +13,7 @@ from xrefl.merging.options import Friedel, Partials, gather
 from xrefl.merging.r_factors import WeightingName
 from xrefl.merging.report import counts_of
 from xrefl.merging.statistics import statistics_dataset
+from xrefl.merging.suspect import warn_of_missing_mates
 from xrefl.statistics.shells import Shells
 
 __all__ = ["merge_with_statistics"]
@@ -84,13 +85,18 @@ def merge_with_statistics(
     """
     check_choices(friedel, weights, errors)
     asked = Asked.of(ds, shells, friedel, weighting, seed, jackknife, wilson, dataset)
-    labels, whole = gather(ds, intensity, sigma, spacegroup, partials, error_model, dataset)
+    labels, whole = gather(
+        ds, intensity, sigma, spacegroup, partials, error_model, dataset, resolution=True
+    )
     group = whole.observations.recipe.group
     found = go_over(whole.observations, reject, asked)
     sums = whole.counted(found.sums)
+    if friedel == "separate":
+        warn_of_missing_mates(ds, whole.observations, sums.table)
     merged = merged_dataset(
         ds, labels, sums, group, friedel=friedel, weights=weights, errors=errors,
-        drop_absent=drop_absent, partials=partials, dataset=dataset,
+        drop_absent=drop_absent, reject=reject, partials=partials, error_model=error_model,
+        dataset=dataset,
     )  # fmt: skip
     counts = counts_of(sums.excluded, found.at_origin)
     return merged, statistics_dataset(found, asked, labels, group, counts)

@@ -100,6 +100,10 @@ def experiment(
         raise ValueError(
             f"n_batches must be a whole number from 1 to {_LARGEST_EXACT - 1:,}, not {n_batches!r}"
         )
+    if isinstance(seed, bool) or not isinstance(seed, int | np.integer):
+        raise TypeError(f"seed must be a whole number, not {seed!r}")
+    if seed < 0:
+        raise ValueError(f"seed must not be negative, found {seed}")
     bits = bit_generator(seed)
     key, *keys = bits.random_raw(1 + _ROUNDS).view(np.int64).tolist()
     observed = _poisson(multiplicity, bits.random_raw(len(truth.plus)))

@@ -103,7 +103,8 @@ def simulate_unmerged(
     ValueError
         An argument is out of range.
     TypeError
-        The truth is not a Dataset, or the noise something else than `Noise` or None.
+        The truth is not a Dataset, the noise something else than `Noise` or None, or the seed no
+        whole number.
 
     Examples
     --------

@@ -114,6 +114,8 @@ class Table:
                         self._refuse(field, rows[first + bad], values[bad])
 
     def _refuse(self, field: Field, row: int, value: float) -> NoReturn:
+        with self.source.reader():  # a file that has been changed is told as such
+            pass
         raise FormatError(
             f"{self.source.name}: column {field.label} must hold whole numbers, but row {row} "
             f"(byte {self.offset + (row * self.ncol + field.position) * 4}) has {value}; write the "

@@ -15,7 +15,7 @@ from xarray.core import indexing
 from xarray.indexes import PandasIndex
 
 from xrefl.crystal.cell import UnitCell
-from xrefl.errors import CrystalError, FormatError, MissingColumnError
+from xrefl.errors import CrystalError, FormatError, MillerIndexError, MissingColumnError
 from xrefl.hkl.crystal import reflection_dim
 from xrefl.hkl.datasets import strings
 from xrefl.hkl.index import HKLIndex
@@ -29,6 +29,7 @@ from xrefl.io.store.template import LIMITS
 __all__ = ["assembled", "open_zarr", "stored_limits"]
 
 _DASK_CHUNK = 2**20
+_RUNS = 20  # that a message lists
 
 
 def open_zarr(
@@ -61,7 +62,8 @@ def open_zarr(
     h, k, l : int or slice, optional
         Miller indices as they are in the store; both ends of a slice count.
     dataset : int or str, optional
-        The run, as ``to_zarr(dataset=...)`` called it.
+        The run, as ``to_zarr(dataset=...)`` called it. Batch headers are those of all runs:
+        which of them the rows belong to, only the column of batch numbers tells.
 
     Returns
     -------
@@ -78,7 +80,7 @@ def open_zarr(
     MillerIndexError
         No row is within the limits.
     MissingColumnError
-        There is no coordinate ``dataset``.
+        There is no coordinate ``dataset``, or no run that is called so.
 
     Examples
     --------
@@ -249,7 +251,12 @@ def _selected(
     def read(rows: slice) -> dict[str, NDArray[Any]]:
         return {name: variables[name][rows].values for name in wanted.columns}
 
-    return wanted_rows(wanted, stored_limits(folder), says["chunk"], says["rows"], cell, read)
+    try:
+        return wanted_rows(wanted, stored_limits(folder), says["chunk"], says["rows"], cell, read)
+    except MillerIndexError:
+        if wanted.dataset is not None:
+            _require_label(variables["dataset"], wanted.dataset, says["chunk"], folder)
+        raise
 
 
 def _require_run(variables: Mapping[str, xr.Variable], label: int | str, folder: Path) -> None:
@@ -262,3 +269,16 @@ def _require_run(variables: Mapping[str, xr.Variable], label: int | str, folder:
     if isinstance(label, str) != (variables["dataset"].dtype.kind == "U"):
         kind = "numbers" if isinstance(label, str) else "names"
         raise TypeError(f"the runs in {folder} have {kind}, but dataset={label!r}")
+
+
+def _require_label(labels: xr.Variable, label: int | str, size: int, folder: Path) -> None:
+    """Raise MissingColumnError if no run is called so."""
+    known: set[int | str] = set()
+    for start in range(0, labels.size, size):
+        known.update(np.unique(labels[start : start + size].values).tolist())
+    if label not in known:
+        listed = ", ".join(map(repr, sorted(known, key=str)[:_RUNS]))
+        more = ", ..." if len(known) > _RUNS else ""
+        raise MissingColumnError(
+            f"no run in {folder} is called {label!r}; there are {listed or 'none at all'}{more}"
+        )

@@ -12,9 +12,9 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from xrefl.errors import FormatError, NotMergedError
+from xrefl.errors import FormatError, MissingColumnError, NotMergedError
 from xrefl.hkl.blocks import row_blocks
-from xrefl.hkl.concat import concat_observations, with_dataset
+from xrefl.hkl.concat import join_runs, with_dataset
 from xrefl.hkl.crystal import crystal, is_merged, reflection_dim
 from xrefl.hkl.rebuild import with_history
 from xrefl.io.store import format as notes
@@ -145,7 +145,9 @@ def _append(
             raise FormatError(
                 f"{target} has chunks of {size} rows, which appending leaves; found {chunks}"
             )
-        joined = concat_observations([stored, ds], renumber=renumber)
+        _require_same_labels(stored, ds, target)
+        names = f"the store {target}", "the new run"
+        joined = join_runs([stored, ds], names, renumber=renumber)
         old_rows = stored.sizes["obs"]
         template = write_template(joined, folder, size)
         first = old_rows // size * size
@@ -159,6 +161,27 @@ def _append(
         )
         limits = stored_limits(target)[: first // size]
         _fill(template, folder, blocks, first, limits)
+
+
+def _require_same_labels(stored: xr.Dataset, ds: xr.Dataset, target: Path) -> None:
+    """Raise an error if only one of both tells runs apart, or in another way."""
+    found = [run.coords.get("dataset") for run in (stored, ds)]
+    old, new = ("" if one is None or one.dims != ("obs",) else one.dtype.kind for one in found)
+    if old and not new:
+        raise MissingColumnError(
+            f"the store {target} tells runs apart, and the new one has no label; give it one, "
+            "dataset=..."
+        )
+    if new and not old:
+        raise MissingColumnError(
+            f"the store {target} has no coordinate 'dataset' that tells runs apart; leave "
+            "dataset=... out, or write a new store whose first run has a label, too"
+        )
+    if (old == "U") != (new == "U"):
+        labels, label = ("names", "a name") if old == "U" else ("numbers", "a whole number")
+        raise FormatError(
+            f"the runs in the store {target} have {labels}; give the new one {label}, dataset=..."
+        )
 
 
 def _blocks(ds: xr.Dataset, template: Template, sort: Sort | None, folder: Path) -> Iterable[Block]:
