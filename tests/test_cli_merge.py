@@ -97,7 +97,7 @@ def test_mates_counts_and_rejection(observed, files):
     [
         (("--weights", "unweighted"), {"weights": "unweighted"}),
         (("--errors", "larger"), {"errors": "larger"}),
-        (("--spacegroup", "P 1"), {"spacegroup": "P 1"}),
+        (("--spacegroup", "C 1"), {"spacegroup": "C 1"}),
         (("--intensity", "SIGI", "--sigma", "SIGI"), None),
         (("--dataset", "simulated"), {"dataset": "simulated"}),
         (("--dataset", "1"), {"dataset": 1}),

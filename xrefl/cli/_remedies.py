@@ -39,6 +39,7 @@ _REMEDIES = (
         ": add it to the file",
     ),
     (r", model\.isel\(atom=\.\.\.\)", " of the file"),
+    (r"Check the space group, or assign the cell .*? spacegroup=\.\.\.\)", "Check --spacegroup"),
     (r"intensity= and sigma=", "--intensity and --sigma"),
     (r"\b(intensity|sigma|spacegroup)=\.\.\.", r"--\1"),
     (r"dataset=, or, if they .*? with ds\.drop_vars\('dataset_wavelength'\)", "--dataset"),
