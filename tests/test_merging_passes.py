@@ -184,6 +184,18 @@ def test_the_same_chunks_give_the_same_bits(monkeypatch, between_passes):
     assert [half.sums.tobytes() for half in halves] == [half.sums.tobytes() for half in halves2]
 
 
+@pytest.mark.parametrize("spread", [1, 97])
+def test_single_precision_is_taken_for_what_it_is(spread, between_passes):
+    single = observed(n=600).astype(np.float32, keep_attrs=True)
+    wide = {name: ("obs", single[name].values * spread) for name in "hkl"}
+    single = single.assign_coords(wide)
+    order = np.lexsort([single[name].values for name in "lkh"])
+    for ds in (single, single.isel(obs=order)):
+        one, other = two_passes(ds), two_passes(ds.astype(np.float64, keep_attrs=True))
+        assert one[0].table.sums.tobytes() == other[0].table.sums.tobytes()
+        assert one[1].tobytes() == other[1].tobytes()
+
+
 def test_halves_are_halves():
     ds = observed(n=4000)
     sums, _, (first, second) = two_passes(ds)

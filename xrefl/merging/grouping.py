@@ -83,8 +83,8 @@ class Prepared(NamedTuple):
     l: NDArray[np.int32]
     minus: NDArray[np.bool_]
     """Whether the mate was observed; of centric reflections, it does not matter."""
-    intensity: NDArray[np.float64]
-    sigma: NDArray[np.float64]
+    intensity: NDArray[Any]
+    sigma: NDArray[Any]
     use: NDArray[np.bool_]
     """Whether the row counts."""
     excluded: NDArray[np.int64]
@@ -162,8 +162,11 @@ def prepare(
     from xrefl.merging import _kernels
 
     h, k, l, minus = _in_unit(columns, recipe)
+    # single precision is enough until there is arithmetic, which is done by unique reflection
+    single = all(columns[name].dtype == np.float32 for name in ("intensity", "sigma"))
+    dtype = np.float32 if single else np.float64
     intensity, sigma = (
-        np.ascontiguousarray(columns[name], np.float64) for name in ("intensity", "sigma")
+        np.ascontiguousarray(columns[name], dtype) for name in ("intensity", "sigma")
     )
     use = np.ones(len(h), np.bool_)
     excluded = np.zeros(len(EXCLUDED), np.int64)
@@ -336,5 +339,5 @@ def _by_sorting(rows: Prepared, recipe: Recipe) -> Grouped:
     codes, numbers = codes[order], numbers[order]
     first = np.flatnonzero(np.concatenate([[True], codes[1:] != codes[:-1]]))
     starts = np.append(first, len(numbers)).astype(np.int64)
-    values = np.stack([rows.intensity[numbers], rows.sigma[numbers]], axis=1)
+    values = np.stack([rows.intensity[numbers], rows.sigma[numbers]], axis=1).astype(np.float64)
     return Grouped(codes[first], starts, values, numbers, rows.excluded)
