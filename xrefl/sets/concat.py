@@ -51,7 +51,7 @@ def concat(
     -------
     Dataset
         Reflections are sorted. Columns of any set are there. What a set does not have is NaN,
-        "?" in columns of text and None in those of objects; columns of integers or bool in which
+        "?" in columns of text and None (or NaN) in those of objects; columns of integers or bool in which
         something is missing become floats that hold all of their values (float64 for int32). If a
         column is dask-backed in one of the sets, it is lazy, each set one chunk; columns in files
         are read. What has nothing to do with reflections is computed and compared: it stays as it
