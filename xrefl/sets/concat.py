@@ -50,17 +50,17 @@ def concat(
     Returns
     -------
     Dataset
-        Reflections are sorted. Columns of any set are there. What a set does not have is NaN,
-        "?" in columns of text and None (or NaN) in those of objects; columns of integers or bool in which
+        Reflections are sorted. Columns of any set are there. What a set does not have is NaN, "?"
+        in columns of text and None or NaN in those of objects; columns of integers or bool in which
         something is missing become floats that hold all of their values (float64 for int32). If a
         column is dask-backed in one of the sets, it is lazy, each set one chunk; columns in files
         are read. What has nothing to do with reflections is computed and compared: it stays as it
-        is where all sets have it alike, and gets the new dimension where they do not. Names of
-        MTZ data sets and the like, along a dimension that some sets do not have, are those of the
-        sets that do. Attributes that all have alike are kept, but for the history, which begins
-        anew. The unit cell is the mean of those of the sets, which are the coordinates
-        ``set_cell`` (Å, degrees) and ``set_wavelength`` (Å, NaN where not known); one set of the
-        result gets its own back when it is put beside others.
+        is where all sets have it alike, and gets the new dimension where they do not. Names of MTZ
+        data sets and the like, along a dimension that some sets do not have, are those of the sets
+        that do. Attributes that all have alike are kept, but for the history, which begins anew.
+        The unit cell is the mean of those of the sets, which are the coordinates ``set_cell`` (Å,
+        degrees) and ``set_wavelength`` (Å, NaN where not known); one set of the result gets its own
+        back when it is put beside others.
 
     Raises
     ------
