@@ -21,7 +21,7 @@ from xrefl.merging.shell_statistics import Merged
 from xrefl.merging.table import Table
 from xrefl.statistics.shells import Shells
 
-__all__ = ["Asked", "Found", "go_over"]
+__all__ = ["Asked", "Found", "cell_for", "go_over"]
 
 
 class Asked(NamedTuple):
@@ -52,7 +52,7 @@ class Asked(NamedTuple):
         """Check options before anything is read."""
         one_of("friedel", friedel, ("merge", "separate"))
         weighting_called(weighting)
-        cell = _cell(ds, dataset, shells)
+        cell = cell_for(ds, dataset, shells)
         number = None if seed is None else _seed(seed)
         alone = shells is None
         return cls(
@@ -98,16 +98,16 @@ def _seed(seed: int) -> int:
     return number
 
 
-def _cell(
+def cell_for(
     ds: xr.Dataset, dataset: int | str | None, shells: Shells | int | None
 ) -> UnitCell | None:
-    """Return the cell; overall statistics do without if it is not known."""
+    """Return the cell; without shells, statistics do without one if it is not known."""
     try:
         return cell_of(ds, dataset)
     except CrystalError as error:
         if shells is None:
             return None
-        raise CrystalError(f"{error}; or ask for overall statistics alone, shells=None") from error
+        raise CrystalError(f"{error}; or do not divide by resolution, shells=None") from error
 
 
 def _without_outliers(

@@ -12,9 +12,8 @@ from numpy.typing import NDArray
 
 from xrefl.crystal.cell import UnitCell
 from xrefl.crystal.spacegroup import SpaceGroup
-from xrefl.errors import CrystalError
+from xrefl.merging.asked import cell_for
 from xrefl.merging.batch_ranges import Headers, check_ranges, headers
-from xrefl.merging.crystals import cell_of
 from xrefl.merging.error_model import ErrorModel
 from xrefl.merging.grouping import EXCLUDED
 from xrefl.merging.in_batches import find_batches
@@ -74,7 +73,7 @@ def request(ds: xr.Dataset, options: Options) -> tuple[Observations, Division]:
     """
     one_of("friedel", options.friedel, ("merge", "separate"))
     check_ranges(options.width, options.edges)
-    cell = _cell(ds, options.dataset, options.shells)
+    cell = cell_for(ds, options.dataset, options.shells)
     asked = as_shells(options.shells, cell)
     numbers = find_batches(ds, options.batch, find_columns(ds, options.intensity, options.sigma))
     labels, whole = gather(
@@ -139,17 +138,5 @@ def attrs_of(
         "intensity": division.labels.intensity,
         "sigma": division.labels.sigma,
         "friedel": division.friedel,
-        **counts_in_attrs(counts, table, int(np.count_nonzero(absent))),
+        **counts_in_attrs(counts, table, len(np.unique(table.codes[absent] >> 1))),
     }
-
-
-def _cell(
-    ds: xr.Dataset, dataset: int | str | None, shells: Shells | int | None
-) -> UnitCell | None:
-    """Return the cell; without shells only the completeness needs it."""
-    try:
-        return cell_of(ds, dataset)
-    except CrystalError as error:
-        if shells is None:
-            return None
-        raise CrystalError(f"{error}; or do not divide by resolution, shells=None") from error
