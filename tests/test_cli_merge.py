@@ -368,3 +368,13 @@ def test_help_is_quick_and_whole():
     )
     for option in ("--anom", "--nobs", "--stats", "--compare", "--scheduler", "--memory"):
         assert option in result.stdout
+
+
+def test_mixed_cells_are_told_without_python(observed, tmp_path):
+    floats = observed.batch_floats.copy(deep=True)
+    floats[0, 0] *= 1.05
+    observed.assign_coords(batch_floats=floats).xtal.to_mtz(tmp_path / "mixed.mtz")
+    line = failure("merge", tmp_path / "mixed.mtz", tmp_path / "out.mtz")
+    assert "different crystals" in line
+    assert line.endswith("Merge them one by one, with --dataset, or from files of their own")
+    assert not (tmp_path / "out.mtz").exists()

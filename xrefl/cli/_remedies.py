@@ -44,8 +44,8 @@ _REMEDIES = (
     (r"\b(intensity|sigma|spacegroup)=\.\.\.", r"--\1"),
     (r"dataset=, or, if they .*? with ds\.drop_vars\('dataset_wavelength'\)", "--dataset"),
     (
-        r"with dataset= or after choosing .*? \.xtal\.assign_crystal\(cell=\.\.\.\)",
-        "with --dataset",
+        r"with dataset= or after choosing .*? ds\.drop_\w+\('\w+'\)",
+        "with --dataset, or from files of their own",
     ),
     (r"partials=\"(\w+)\"", r"--partials \1"),
 )
