@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping, Sequence
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 import xarray as xr
@@ -14,7 +14,7 @@ from xarray.core import indexing
 
 from xrefl.errors import FormatError
 
-__all__ = ["ColumnArray", "ColumnReader", "RowTable", "TableRows", "table_rows"]
+__all__ = ["ColumnArray", "ColumnReader", "FloatRows", "RowTable", "TableRows", "table_rows"]
 
 # Bytes of the rows: up to the first, whole tables are read in some 60 ms.
 _SMALL = 2**28
@@ -153,6 +153,30 @@ class ColumnArray(BackendArray):
         return self._reader.read(self._field, slice(row, row + 1))[0]
 
 
+@runtime_checkable
+class FloatTable(Protocol):
+    """A table of a file whose rows are numbers of single precision, as in MTZ files."""
+
+    ncol: int
+    missing: float
+
+    def floats(self, start: int, buffer: NDArray[np.float32]) -> None:
+        """Read rows as they are."""
+
+
+class FloatRows(NamedTuple):
+    """Rows of such a table, and where in them columns are."""
+
+    table: FloatTable
+    positions: dict[str, int]
+    first: int
+    """The row of the table that counts as the first."""
+
+    def read(self, start: int, buffer: NDArray[np.float32]) -> None:
+        """Read rows as they are, all their columns."""
+        self.table.floats(self.first + start, buffer)
+
+
 class TableRows:
     """Columns of a table of a file that have not been read, to be read together.
 
@@ -169,6 +193,14 @@ class TableRows:
         rows = slice(self._start + start, self._start + stop)
         columns = self._table.read(list(self._fields.values()), rows)
         return dict(zip(self._fields, columns, strict=True))
+
+    @property
+    def floats(self) -> FloatRows | None:
+        """The rows as they are, if they are in the file as numbers of single precision."""
+        if not isinstance(self._table, FloatTable):
+            return None
+        positions = {name: field.position for name, field in self._fields.items()}  # type: ignore[attr-defined]
+        return FloatRows(self._table, positions, self._start)
 
 
 def table_rows(columns: xr.Dataset) -> TableRows | None:

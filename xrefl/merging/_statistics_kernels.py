@@ -77,27 +77,31 @@ def shell_sums(
 
 @kernel
 def pair_sums(
-    start: Any, stop: Any, rows: Any, tables: Any, shell: Any, inv_d2: Any, codes: Any, n: Any,
-    sums: Any, mean: Any, low: Any, high: Any,
+    start: Any, stop: Any, rows: Any, tables: Any, codes: Any, unique: Any, shell: Any,
+    inv_d2: Any, n: Any, sums: Any, mean: Any, low: Any, high: Any,
 ) -> None:  # fmt: skip
     """Sum up differences between Friedel mates by shells, from a table with mates apart.
 
-    Between ``low`` and ``high`` are the 1/d² of those that count for completeness.
+    The shells and the 1/d² are those of ``unique`` reflections. Between ``low`` and ``high`` are
+    the 1/d² of those that count for completeness.
     """
     for block in range(start, stop):
         out = tables[block]
+        at = np.searchsorted(unique, codes[block * rows] & ~np.int64(1))
         for i in range(block * rows, min((block + 1) * rows, n.size)):
-            s = shell[i]
+            is_mate = i > 0 and codes[i - 1] >> 1 == codes[i] >> 1
+            at += not is_mate and i > block * rows
+            s = shell[at]
             if s < 0:
                 continue
-            if i == 0 or codes[i - 1] >> 1 != codes[i] >> 1:
+            if not is_mate:
                 out[s, N_UNIQUE] += 1.0
-                out[s, INV_D2] += inv_d2[i]
-                out[s, N_WITHIN] += low < inv_d2[i] <= high
+                out[s, INV_D2] += inv_d2[at]
+                out[s, N_WITHIN] += low < inv_d2[at] <= high
                 continue
             j = i - 1  # the reflection, of which this is the mate
             out[s, N_PAIRS] += 1.0
-            out[s, N_PAIRS_WITHIN] += low < inv_d2[i] <= high
+            out[s, N_PAIRS_WITHIN] += low < inv_d2[at] <= high
             out[s, PAIR_OBSERVATIONS] += n[i] + n[j]
             plus, minus = sums[j, WMEAN], sums[i, WMEAN]
             plus_variance, minus_variance = 1.0 / sums[j, WEIGHT], 1.0 / sums[i, WEIGHT]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -31,7 +31,11 @@ class Layout(NamedTuple):
 
 
 def sums_in_shells(
-    kernel: Callable[..., None], size: int, layout: Layout, *args: Any
+    kernel: Callable[..., None],
+    size: int,
+    layout: Layout,
+    pieces: Iterable[tuple[Any, ...]],
+    *options: Any,
 ) -> dict[str, NDArray[np.float64]]:
     """Return what a kernel adds up in each shell, and over all shells as the last.
 
@@ -42,19 +46,30 @@ def sums_in_shells(
     size : int
         Number of shells.
     layout : Layout
-    *args : object
-        What the kernel takes after its tables; the first is an array with the shell of each row.
+    pieces : iterable of tuple of ndarray
+        What the kernel takes after its tables, for each piece of the rows; the first array has as
+        many numbers as there are rows.
+    *options : object
+        What it takes after these.
 
     Returns
     -------
     dict of ndarray, shape (size + 1,)
         By the names of the layout.
     """
-    blocks = max(-(-len(args[0]) // _ROWS), 1)
-    tables = np.zeros((blocks, size, len(layout.names)))
-    fixed = map(_read_only, args)
-    over_rows(kernel, blocks, _ROWS, tables, *fixed, min_rows=_MIN_BLOCKS)
-    sums = _joined(tables, layout)
+    tables, calls = [np.zeros((1, size, len(layout.names)))], []
+    for piece in pieces:
+        count = -(-len(piece[0]) // _ROWS)
+        tables.append(np.zeros((count, size, len(layout.names))))
+        args = _ROWS, tables[-1], *map(_read_only, piece), *options
+        calls += [(block, args) for block in range(count)]
+
+    def run(start: int, stop: int) -> None:
+        for block, args in calls[start:stop]:
+            kernel(block, block + 1, *args)
+
+    over_rows(run, len(calls), min_rows=_MIN_BLOCKS)
+    sums = _joined(np.concatenate(tables), layout)
     everything = np.vstack([sums, _joined(sums[:, np.newaxis], layout)])
     return dict(zip(layout.names, everything.T, strict=True))
 

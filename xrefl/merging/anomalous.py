@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from xrefl.merging._sums import Layout, sums_in_shells
 from xrefl.merging.cc_half import sigma_tau
 from xrefl.merging.in_shells import InShells
-from xrefl.merging.table import Table
+from xrefl.merging.table import Pieces, Table
 
 __all__ = ["PairStatistics", "pair_differences", "pair_statistics"]
 
@@ -26,14 +26,15 @@ PairStatistics = dict[str, NDArray[np.float64]]
 """Statistics of Friedel pairs in each shell, and over all shells as the last."""
 
 
-def pair_statistics(table: Table, found: InShells, mean: int) -> PairStatistics:
+def pair_statistics(table: Table | Pieces, found: InShells, mean: int) -> PairStatistics:
     """Return statistics of Friedel pairs: acentric reflections with both mates observed.
 
     Parameters
     ----------
-    table : Table
+    table : Table or Pieces
         Mates apart.
     found : InShells
+        Of the unique reflections, mates as one.
     mean : int
         Column of the means that ``cc_anom`` is of.
 
@@ -54,10 +55,10 @@ def pair_statistics(table: Table, found: InShells, mean: int) -> PairStatistics:
     """
     from xrefl.merging import _statistics_kernels
 
+    pieces = ((piece.codes, *found[1:], *piece[1:]) for piece in table.pieces)
     sums = sums_in_shells(
-        _statistics_kernels.pair_sums, found.size, _LAYOUT, found.number, found.inv_d2, *table,
-        mean, *found.limits,
-    )  # fmt: skip
+        _statistics_kernels.pair_sums, found.size, _LAYOUT, pieces, mean, *found.limits
+    )
     pairs, unique, positive = (
         np.where(sums[name] > 0, sums[name], np.nan) for name in ("pairs", "unique", "positive")
     )

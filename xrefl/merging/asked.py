@@ -6,19 +6,23 @@ import operator
 from dataclasses import replace
 from typing import NamedTuple, Self
 
+import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
 from xrefl.crystal.cell import UnitCell
 from xrefl.crystal.spacegroup import SpaceGroup
 from xrefl.errors import CrystalError
 from xrefl.merging import passes
+from xrefl.merging.codes import at_origin, firsts
 from xrefl.merging.crystals import cell_of
-from xrefl.merging.in_shells import InShells, as_shells, at_origin, in_shells
+from xrefl.merging.in_order import pass_in_order
+from xrefl.merging.in_shells import InShells, as_shells, assigned, in_shells
 from xrefl.merging.options import Friedel, one_of, threshold_of
 from xrefl.merging.outliers import find_outliers
 from xrefl.merging.r_factors import WeightingName, weighting_called
 from xrefl.merging.shell_statistics import Merged
-from xrefl.merging.table import Table
+from xrefl.merging.table import Table, Totals, observations_at_origin
 from xrefl.statistics.shells import Shells
 
 __all__ = ["Asked", "Found", "cell_for", "go_over"]
@@ -65,14 +69,14 @@ class Found(NamedTuple):
 
     merged: Merged
     halves: tuple[Table, Table] | None
-    sums: passes.Sums
+    sums: Totals
     shells: InShells | None
-    """In which shells the reflections of ``merged.apart`` are; None if there are none."""
+    """In which shells the unique reflections are, mates as one; None if there are none."""
 
     @property
     def at_origin(self) -> int:
         """Number of observations of the reflection 0 0 0."""
-        return int(self.merged.apart.n[at_origin(self.merged.apart.codes)].sum())
+        return observations_at_origin(self.merged.apart)
 
     @property
     def nothing(self) -> bool:
@@ -118,6 +122,21 @@ def _without_outliers(
 
 
 def _passes(source: passes.Observations, asked: Asked) -> Found:
+    """Go over the observations, and assign their reflections to shells."""
+    group = source.recipe.group
+    if asked.seed is None:
+        in_order = pass_in_order(source, asked.friedel == "merge", asked.cell)
+        if in_order is not None:
+            merged = Merged(in_order.apart, in_order.table, in_order.deviations)
+            sums = Totals(in_order.table, in_order.excluded)
+            shells = None
+            if not _nothing(in_order.where.codes):
+                shells = assigned(in_order.where, asked.shells, asked.cell, group)
+            return Found(merged, None, sums, shells)
+    return _two_passes(source, asked)
+
+
+def _two_passes(source: passes.Observations, asked: Asked) -> Found:
     """Go over the observations twice, and assign their reflections to shells meanwhile."""
     from dask.delayed import delayed
 
@@ -128,7 +147,7 @@ def _passes(source: passes.Observations, asked: Asked) -> Found:
     tasks = {
         "sums": sums,
         "deviations": passes.second_pass(source, second, used),
-        "shells": delayed(_in_shells, pure=False)(sums, asked.shells, asked.cell, group),
+        "shells": delayed(_in_shells, pure=False)(used, asked.shells, asked.cell, group),
     }
     if asked.friedel == "merge":
         tasks["used"] = used
@@ -137,13 +156,18 @@ def _passes(source: passes.Observations, asked: Asked) -> Found:
     done = dict(zip(tasks, passes.compute(source, *tasks.values()), strict=True))
     apart = done["sums"].table
     table = done["used"].table if "used" in done else apart
-    merged = Merged(apart, table, done["deviations"])
-    return Found(merged, done.get("halves"), done["sums"], done["shells"])
+    merged = Merged(apart, table, [done["deviations"]])
+    return Found(merged, done.get("halves"), Totals(*done["sums"]), done["shells"])
 
 
 def _in_shells(
-    sums: passes.Sums, shells: Shells | int, cell: UnitCell | None, group: SpaceGroup
+    sums: Totals, shells: Shells | int, cell: UnitCell | None, group: SpaceGroup
 ) -> InShells | None:
     """Return the shells of reflections, None if there are no reflections but 0 0 0."""
     codes = sums.table.codes
-    return None if at_origin(codes).all() else in_shells(codes, shells, cell, group)
+    unique = codes[firsts(codes)] & ~1
+    return None if _nothing(unique) else in_shells(unique, shells, cell, group)
+
+
+def _nothing(codes: NDArray[np.int64]) -> bool:
+    return len(codes[at_origin(codes)]) == len(codes)

@@ -14,10 +14,11 @@ from xrefl.crystal.cell import UnitCell
 from xrefl.crystal.spacegroup import SpaceGroup
 from xrefl.merging.asked import cell_for
 from xrefl.merging.batch_ranges import Headers, check_ranges, headers
+from xrefl.merging.codes import at_origin
 from xrefl.merging.error_model import ErrorModel
 from xrefl.merging.grouping import EXCLUDED
 from xrefl.merging.in_batches import find_batches
-from xrefl.merging.in_shells import InShells, as_shells, at_origin
+from xrefl.merging.in_shells import InShells, as_shells
 from xrefl.merging.observations import Labels, find_columns
 from xrefl.merging.options import Friedel, Partials, gather, one_of, threshold_of
 from xrefl.merging.outliers import find_outliers
@@ -123,7 +124,7 @@ def counted(
     excluded[EXCLUDED.index("partial")] -= division.parts
     origin = at_origin(codes)
     counts = counts_of(excluded, int(n[origin].sum()))
-    if origin.all():
+    if len(codes[origin]) == len(codes):
         refuse_nothing(counts, division.nrow, division.labels, division.partials)
     return counts
 
@@ -132,7 +133,8 @@ def attrs_of(
     division: Division, counts: dict[str, int], table: Table, found: InShells
 ) -> dict[str, str | int]:
     """Return what was asked for, and how many observations did not count, as attributes."""
-    absent = (found.number < 0) & ~at_origin(table.codes)
+    absent = found.number < 0
+    absent[at_origin(table.codes)] = False
     return {
         "spacegroup": division.group.name,
         "intensity": division.labels.intensity,

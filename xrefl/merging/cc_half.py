@@ -91,6 +91,6 @@ def correlation(
     """
     from xrefl.merging import _statistics_kernels
 
-    sums = sums_in_shells(_statistics_kernels.correlate, size, _LAYOUT, shell, *pairs)
+    sums = sums_in_shells(_statistics_kernels.correlate, size, _LAYOUT, [(shell, *pairs)])
     scale = np.sqrt(sums["aa"] * sums["bb"])
     return sums["ab"] / np.where((sums["n"] > 1) & (scale > 0), scale, np.nan)

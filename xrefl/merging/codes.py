@@ -9,9 +9,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from xrefl._parallel import in_slices
 from xrefl.hkl.packing import pack, unpack
 
-__all__ = ["ORIGIN", "encode", "indices", "is_minus", "keys"]
+__all__ = ["ORIGIN", "at_origin", "encode", "firsts", "indices", "is_minus", "keys"]
 
 # Packed keys have 63 bits; so the last bit finds room in a signed integer.
 ORIGIN = 1 << 62
@@ -44,7 +45,28 @@ def indices(
     codes: NDArray[np.int64],
 ) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32]]:
     """Return the indices h, k and l of codes."""
+    h, k, l = _indices(codes)
+    return h, k, l
+
+
+@in_slices
+def _indices(codes: NDArray[np.int64]) -> tuple[NDArray[np.int32], ...]:
     return unpack(keys(codes))
+
+
+def firsts(codes: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Tell which of ascending codes are not of the mate of the reflection before."""
+    reflections = codes >> 1
+    first = np.ones(len(codes), np.bool_)
+    np.not_equal(reflections[1:], reflections[:-1], out=first[1:])
+    return first
+
+
+def at_origin(codes: NDArray[np.int64]) -> slice:
+    """Return which of ascending codes are of the reflection 0 0 0 and its mate."""
+    zero = np.zeros(1, np.int32)
+    (code,) = encode(zero, zero, zero, np.zeros(1, np.bool_))
+    return slice(*np.searchsorted(codes, [code, code + 2]).tolist())
 
 
 def is_minus(codes: NDArray[np.int64]) -> NDArray[np.bool_]:

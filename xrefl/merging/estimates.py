@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -9,7 +10,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from xrefl._memory import empty, empty_columns
 from xrefl._parallel import over_rows
-from xrefl.merging.table import Table
+from xrefl.merging.table import Pieces, Table
 
 __all__ = ["ERRORS", "WEIGHTS", "Errors", "Estimates", "Weights", "estimates"]
 
@@ -55,13 +56,13 @@ class Estimates(NamedTuple):
 
 
 def estimates(
-    table: Table, weights: Weights, errors: Errors, separate: bool, dtype: DTypeLike
+    table: Table | Pieces, weights: Weights, errors: Errors, separate: bool, dtype: DTypeLike
 ) -> Estimates:
     """Return the means of each reflection.
 
     Parameters
     ----------
-    table : Table
+    table : Table or Pieces
         Friedel mates apart.
     weights, errors
         See `xrefl.merging.merge.merge`.
@@ -83,28 +84,37 @@ def estimates(
     """
     from xrefl.merging import _merge_kernels
 
-    reflections = table.codes >> 1
-    first = np.flatnonzero(reflections[1:] != reflections[:-1])
-    starts = np.concatenate([[0], first + 1, [len(reflections)]])
-    count, rows = len(starts) - 1, 3 if separate else 1
+    starts = [_starts(piece.codes) for piece in table.pieces]
+    edges = np.cumsum([0, *(len(one) - 1 for one in starts)]).tolist()
+    count, rows = edges[-1], 3 if separate else 1
     hkl = empty_columns(3 * count, [np.int32])[0].reshape(3, count)
     keys = empty(count, np.int64)
     values, sigmas = (empty(rows * count, dtype).reshape(rows, count) for _ in range(2))
     counts = empty(rows * count, np.int32).reshape(rows, count)
     chi2 = empty(count, dtype)
-    over_rows(
-        _merge_kernels.estimate,
-        count,
-        starts,
-        *table,
-        weights == "unweighted",
-        ERRORS.index(errors),
-        hkl,
-        keys,
-        values,
-        sigmas,
-        counts,
-        chi2,
-    )
+    for piece, ends, edge in zip(table.pieces, starts, pairwise(edges), strict=True):
+        part = slice(*edge)
+        over_rows(
+            _merge_kernels.estimate,
+            len(ends) - 1,
+            ends,
+            *piece,
+            weights == "unweighted",
+            ERRORS.index(errors),
+            hkl[:, part],
+            keys[part],
+            values[:, part],
+            sigmas[:, part],
+            counts[:, part],
+            chi2[part],
+        )
     hkl.setflags(write=False)
     return Estimates(tuple(hkl), keys, values, sigmas, counts, chi2)
+
+
+def _starts(codes: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return where the one or two rows of each reflection begin, and in the end their number."""
+    keys = codes >> 1
+    first = np.ones(len(keys) + 1, np.bool_)
+    np.not_equal(keys[1:], keys[:-1], out=first[1:-1])
+    return np.flatnonzero(first)

@@ -14,7 +14,7 @@ from xrefl.errors import CrystalError, CrystalMismatchError, MillerIndexError
 from xrefl.merging import codes as coding
 from xrefl.statistics.shells import Shells
 
-__all__ = ["InShells", "as_shells", "at_origin", "in_shells", "possible"]
+__all__ = ["InShells", "Located", "as_shells", "assigned", "in_shells", "located", "possible"]
 
 # Limits of resolution are moved outward by this fraction of 1/d², so that the outermost
 # reflections are within them whatever the rounding.
@@ -26,6 +26,8 @@ class InShells(NamedTuple):
 
     shells: Shells | None
     """None, all reflections together, if there is no cell."""
+    codes: NDArray[np.int64]
+    """Unique reflections (`xrefl.merging.codes`), shape (m,), ascending."""
     number: NDArray[np.int32]
     """Number of the shell, -1 for systematic absences and 0 0 0; shape (m,)."""
     inv_d2: NDArray[np.float64]
@@ -75,12 +77,24 @@ def as_shells(shells: Shells | int | None, cell: UnitCell | None) -> Shells | in
     return int(shells)
 
 
-def at_origin(codes: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Return which reflections are 0 0 0."""
-    zero = np.zeros(1, np.int32)
-    (origin,) = coding.encode(zero, zero, zero, np.zeros(1, np.bool_))
-    found: NDArray[np.bool_] = codes >> 1 == origin >> 1
-    return found
+class Located(NamedTuple):
+    """Where unique reflections are in reciprocal space."""
+
+    codes: NDArray[np.int64]
+    """Unique reflections (`xrefl.merging.codes`), shape (m,), ascending."""
+    allowed: NDArray[np.bool_]
+    """Whether they are neither systematically absent nor 0 0 0; shape (m,)."""
+    inv_d2: NDArray[np.float64]
+    """1/d² in Å⁻², shape (m,); NaN if there is no cell."""
+
+
+def located(codes: NDArray[np.int64], cell: UnitCell | None, group: SpaceGroup) -> Located:
+    """Return where unique reflections are; codes ascend."""
+    hkl = coding.indices(codes)
+    allowed = ~group.absent(hkl)
+    allowed[coding.at_origin(codes)] = False
+    inv_d2 = np.full(len(codes), np.nan) if cell is None else cell.inv_d2(hkl)
+    return Located(codes, allowed, inv_d2)
 
 
 def in_shells(
@@ -91,7 +105,7 @@ def in_shells(
     Parameters
     ----------
     codes : ndarray of int64, shape (m,)
-        Unique reflections (`xrefl.merging.codes`).
+        Unique reflections (`xrefl.merging.codes`), ascending.
     shells : Shells or int
         A number of shells is of equal volume in reciprocal space, between the limits of these
         reflections.
@@ -107,8 +121,14 @@ def in_shells(
     ValueError
         There are too few reflections for so many shells.
     """
-    hkl = coding.indices(codes)
-    allowed = ~(group.absent(hkl) | at_origin(codes))
+    return assigned(located(codes, cell, group), shells, cell, group)
+
+
+def assigned(
+    where: Located, shells: Shells | int, cell: UnitCell | None, group: SpaceGroup
+) -> InShells:
+    """Assign reflections whose places are known to shells; all as for `in_shells`."""
+    codes, allowed, inv_d2 = where
     if not allowed.any():
         raise MillerIndexError(
             f"all {len(codes)} reflections are systematically absent in {group.name}; check the "
@@ -116,16 +136,14 @@ def in_shells(
         )
     if cell is None:
         number = np.where(allowed, np.int32(0), np.int32(-1))
-        return InShells(None, number, np.full(len(codes), np.nan))
-    inv_d2 = cell.inv_d2(hkl)
+        return InShells(None, codes, number, inv_d2)
     if not isinstance(shells, Shells):
-        once = allowed.copy()
-        once[1:] &= np.diff(codes >> 1) != 0  # mates are one reflection
+        once = allowed & coding.firsts(codes)  # mates are one reflection
         there = inv_d2 if once.all() else inv_d2[once]
         shells = Shells.from_inv_d2(there, shells, method="dstar3", cell=cell)
     number = shells.assign_inv_d2(inv_d2)
     number[~allowed] = -1
-    return InShells(shells, number, inv_d2)
+    return InShells(shells, codes, number, inv_d2)
 
 
 def possible(

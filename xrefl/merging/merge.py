@@ -9,16 +9,18 @@ import xarray as xr
 
 from xrefl.crystal.spacegroup import SpaceGroup
 from xrefl.hkl.rebuild import called, with_history
-from xrefl.merging import codes as coding
 from xrefl.merging.assemble import assemble, attributes
+from xrefl.merging.codes import at_origin
 from xrefl.merging.error_model import ErrorModel
 from xrefl.merging.estimates import ERRORS, WEIGHTS, Errors, Weights, estimates
+from xrefl.merging.in_order import first_sums
 from xrefl.merging.observations import Labels
 from xrefl.merging.options import Friedel, Partials, gather, one_of, threshold_of
 from xrefl.merging.outliers import find_outliers, without_outliers
-from xrefl.merging.passes import Sums, compute, first_pass
+from xrefl.merging.passes import compute
 from xrefl.merging.report import counts_in_attrs, counts_of, refuse_nothing, warn_of_excluded
 from xrefl.merging.suspect import warn_of_missing_mates
+from xrefl.merging.table import Totals, observations_at_origin
 
 __all__ = ["check_choices", "merge", "merged_dataset"]
 
@@ -55,9 +57,9 @@ def merge(
 
     Observations without a number in one of the columns, or with a σ that is not positive, never
     count, nor do those of 0 0 0; beyond 1e75 numbers count as infinite, and a σ below 1e-75 as 0.
-    Observations are read in stretches and never held all together; results do not depend on how
-    they are cut to more than rounding. This computes: with `dask.distributed`, workers of the
-    active Client read and sum up their own rows.
+    Observations are read in stretches and never held all together, but for ``reject`` and
+    ``partials="sum"``; results do not depend on how they are cut to more than rounding. This
+    computes: with `dask.distributed`, workers of the active Client read and sum up their own rows.
 
     Parameters
     ----------
@@ -82,7 +84,8 @@ def merge(
         Whether to leave out systematically absent reflections of the space group.
     reject : float, optional
         Reject outliers, beyond this many standard deviations (6 in Aimless); by default there is
-        no rejection. See `.xtal.outliers`, which lists them.
+        no rejection. See `.xtal.outliers`, which lists them. All observations of the reflections
+        that have outliers are then held in memory: most of them, if most reflections have some.
     partials : {"sum", "exclude", "keep"}, optional
         What to do with observations that M/ISYM flags as partial (256 and more). "sum" adds up
         the intensities and variances of parts with the same original indices in consecutive
@@ -148,15 +151,15 @@ def merge(
     labels, whole = gather(ds, intensity, sigma, spacegroup, partials, error_model, dataset)
     source, group = whole.observations, whole.observations.recipe.group
     if reject is None:
-        (sums,) = compute(source, first_pass(source.passes(1)[0]))
+        sums = first_sums(source, friedel == "merge")
     else:
         found = find_outliers(source, threshold_of(reject), friedel == "merge")
-        sums, outliers = compute(source, *found)
+        in_all, outliers = compute(source, *found)
         if error_model is None:
-            sums = without_outliers(sums, outliers)
+            sums = Totals(*without_outliers(in_all, outliers))
         else:  # it depends on the means, which are without outliers from now on
             left = replace(source, rejected=outliers.rejected_rows)
-            (sums,) = compute(left, first_pass(left.passes(1)[0]))
+            sums = first_sums(left, friedel == "merge")
     if friedel == "separate":
         warn_of_missing_mates(ds, source, sums.table)
     return merged_dataset(
@@ -176,7 +179,7 @@ def check_choices(friedel: Friedel, weights: Weights, errors: Errors) -> None:
 def merged_dataset(
     ds: xr.Dataset,
     labels: Labels,
-    sums: Sums,
+    sums: Totals,
     group: SpaceGroup,
     *,
     friedel: Friedel,
@@ -223,13 +226,12 @@ def merged_dataset(
     )
 
 
-def _without_origin(sums: Sums) -> tuple[Sums, int]:
+def _without_origin(sums: Totals) -> tuple[Totals, int]:
     """Return sums without those of the reflection 0 0 0, and how many observations it has."""
-    table, zero = sums.table, np.zeros(1, np.int32)
-    code = coding.encode(zero, zero, zero, np.zeros(1, np.bool_))[0]
-    first, last = np.searchsorted(table.codes, [code, code + 2])  # with its mate, as in P 1
-    if first == last:
+    count = observations_at_origin(sums.table)
+    if not count:
         return sums, 0
+    table = sums.table.whole()
     others = np.ones(len(table.codes), np.bool_)
-    others[first:last] = False
-    return sums._replace(table=table.select(others)), int(table.n[first:last].sum())
+    others[at_origin(table.codes)] = False
+    return sums._replace(table=table.select(others)), count

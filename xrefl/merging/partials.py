@@ -14,8 +14,9 @@ from xrefl.errors import MissingColumnError
 from xrefl.hkl import find
 from xrefl.merging.grouping import EXCLUDED, LAST_SYMMETRY
 from xrefl.merging.observations import Labels, batch_label, plain_columns
-from xrefl.merging.passes import Observations, Sums, compute
+from xrefl.merging.passes import Observations, compute
 from xrefl.merging.source import Rows, Stretch, read, stretches
+from xrefl.merging.table import Totals
 
 __all__ = ["Whole", "with_sums_of_partials"]
 
@@ -35,7 +36,7 @@ class Whole(NamedTuple):
     parts: int
     """How many rows are parts of these."""
 
-    def counted(self, sums: Sums) -> Sums:
+    def counted(self, sums: Totals) -> Totals:
         """Return sums in which parts of whole observations do not count as excluded."""
         excluded = sums.excluded.copy()
         excluded[EXCLUDED.index("partial")] -= self.parts

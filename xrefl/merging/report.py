@@ -7,9 +7,8 @@ from numpy.typing import NDArray
 
 from xrefl.errors import DroppedWarning, XreflError, warn_caller
 from xrefl.merging.grouping import EXCLUDED
-from xrefl.merging.in_shells import at_origin
 from xrefl.merging.observations import Labels
-from xrefl.merging.table import Table
+from xrefl.merging.table import Pieces, Table, observations_at_origin, observations_in
 
 __all__ = ["counts_in_attrs", "counts_of", "refuse_nothing", "warn_of_excluded"]
 
@@ -29,10 +28,10 @@ def counts_of(excluded: NDArray[np.int64], origin: int) -> dict[str, int]:
     return counts | {"origin": origin}
 
 
-def counts_in_attrs(counts: dict[str, int], table: Table, n_absent: int) -> dict[str, int]:
+def counts_in_attrs(counts: dict[str, int], table: Table | Pieces, n_absent: int) -> dict[str, int]:
     """Return how many observations were merged, and how many not, as attributes."""
     return {
-        "n_observations": int(table.n[~at_origin(table.codes)].sum()),
+        "n_observations": observations_in(table) - observations_at_origin(table),
         "n_missing": counts["missing"],
         "n_sigma_not_positive": counts["sigma"],
         "n_000": counts["origin"],

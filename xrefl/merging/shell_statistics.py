@@ -12,10 +12,11 @@ from xrefl.crystal.spacegroup import SpaceGroup
 from xrefl.merging._sums import Layout, sums_in_shells
 from xrefl.merging.anomalous import pair_differences, pair_statistics
 from xrefl.merging.cc_half import cc_star, correlation, sigma_tau
+from xrefl.merging.codes import firsts
 from xrefl.merging.in_shells import InShells, possible
 from xrefl.merging.jackknife import error_of_ratio, error_of_sigma_tau
 from xrefl.merging.r_factors import Weighting, r_factors
-from xrefl.merging.table import MEAN, SQUARES, WEIGHT, WSQUARES, Table, merge_mates
+from xrefl.merging.table import MEAN, SQUARES, WEIGHT, WSQUARES, Pieces, Table, divided, merge_mates
 
 __all__ = ["Merged", "halves_statistics", "jackknife_errors", "statistics_in_shells"]
 
@@ -35,12 +36,12 @@ Columns = dict[str, NDArray[np.float64]]
 class Merged(NamedTuple):
     """What the passes over the observations have found."""
 
-    apart: Table
+    apart: Table | Pieces
     """Sums over observations, Friedel mates apart."""
-    table: Table
+    table: Table | Pieces
     """The same, with mates together where they are merged."""
-    deviations: NDArray[np.float64]
-    """Σ|I - <I>| of the reflections of ``table``, shape (m, 2)."""
+    deviations: list[NDArray[np.float64]]
+    """Σ|I - <I>| of the reflections of each piece of ``table``, shape (m, 2)."""
 
 
 def statistics_in_shells(
@@ -52,7 +53,7 @@ def statistics_in_shells(
     ----------
     merged : Merged
     found : InShells
-        Of the reflections of ``merged.apart``.
+        Of the unique reflections.
     weighting : Weighting
     cell : UnitCell or None
         Without one there is no completeness.
@@ -65,10 +66,12 @@ def statistics_in_shells(
     """
     from xrefl.merging import _statistics_kernels
 
-    table, number = merged.table, _numbers(merged, found)
+    table, number = merged.table, _numbers(merged.table, found)
+    pieces = zip(divided(table, number), merged.deviations, strict=True)
     sums = sums_in_shells(
-        _statistics_kernels.shell_sums, found.size, _LAYOUT, number, table.n, table.sums,
-        merged.deviations, *weighting,
+        _statistics_kernels.shell_sums, found.size, _LAYOUT,
+        ((shells, piece.n, piece.sums, deviations) for (piece, shells), deviations in pieces),
+        *weighting,
     )  # fmt: skip
     pairs = pair_statistics(merged.apart, found, weighting.mean)
     observations, averaged, freedom, unique = (
@@ -113,10 +116,10 @@ def halves_statistics(
     size = found.size
     apart = [_means(half, merged.apart.codes, weighting) for half in halves]
     mates, differences = pair_differences(merged.apart.codes, *apart)
-    cc_anom = correlation(found.number[mates], differences, size)
+    cc_anom = correlation(_numbers(merged.apart, found)[mates], differences, size)
     if merged.table is not merged.apart:
         apart = [_means(merge_mates(half), merged.table.codes, weighting) for half in halves]
-    cc_half = correlation(_numbers(merged, found), apart, size)
+    cc_half = correlation(_numbers(merged.table, found), apart, size)
     return {"cc_half_random": cc_half, "cc_anom_random": cc_anom}
 
 
@@ -128,10 +131,10 @@ def jackknife_errors(merged: Merged, found: InShells, weighting: Weighting) -> C
     merged, found, weighting
         As for `statistics_in_shells`.
     """
-    number = _numbers(merged, found)
-    used = (merged.table.n > 1) & (number >= 0)
-    n, sums = merged.table.n[used].astype(np.float64), merged.table.sums[used]
-    deviation = merged.deviations[used, weighting.deviation]
+    number, table = _numbers(merged.table, found), merged.table.whole()
+    used = (table.n > 1) & (number >= 0)
+    n, sums = table.n[used].astype(np.float64), table.sums[used]
+    deviation = np.concatenate(merged.deviations)[used, weighting.deviation]
     divisor, mean = n * sums[:, weighting.divisor], sums[:, weighting.mean]
     squares = n * sums[:, WSQUARES] / sums[:, WEIGHT]
     if weighting.mean == MEAN:
@@ -152,17 +155,12 @@ def jackknife_errors(merged: Merged, found: InShells, weighting: Weighting) -> C
     return {**errors, "cc_half_error": np.concatenate(cc_half)}
 
 
-def _numbers(merged: Merged, found: InShells) -> NDArray[np.int32]:
-    """Return the shells of the reflections of ``merged.table``."""
-    return found.number if merged.table is merged.apart else found.number[_firsts(merged.apart)]
-
-
-def _firsts(apart: Table) -> NDArray[np.bool_]:
-    """Return which rows of a table are not the mate of the row before."""
-    keys = apart.codes >> 1
-    first = np.ones(len(keys), np.bool_)
-    np.not_equal(keys[1:], keys[:-1], out=first[1:])
-    return first
+def _numbers(table: Table | Pieces, found: InShells) -> NDArray[np.int32]:
+    """Return the shells of the rows of a table, with mates together or apart."""
+    if len(table.codes) == len(found.codes):
+        return found.number
+    numbers: NDArray[np.int32] = found.number[np.cumsum(firsts(table.codes)) - 1]
+    return numbers
 
 
 def _means(half: Table, codes: NDArray[np.int64], weighting: Weighting) -> NDArray[np.float64]:

@@ -10,8 +10,8 @@ import xarray as xr
 
 from xrefl.crystal.spacegroup import SpaceGroup
 from xrefl.merging.asked import Asked, Found, go_over
+from xrefl.merging.codes import at_origin
 from xrefl.merging.error_model import ErrorModel
-from xrefl.merging.in_shells import at_origin
 from xrefl.merging.observations import Labels
 from xrefl.merging.options import Friedel, Partials, gather
 from xrefl.merging.r_factors import WeightingName, weighting_called
@@ -200,7 +200,6 @@ def statistics_dataset(
 ) -> xr.Dataset:
     """Return the statistics that are asked for."""
     merged, wanted = found.merged, weighting_called(asked.weighting)
-    codes = merged.apart.codes
     places = found.shells
     assert places is not None  # there are reflections
     columns = statistics_in_shells(merged, places, wanted, asked.cell, group)
@@ -210,7 +209,8 @@ def statistics_dataset(
         columns |= jackknife_errors(merged, places, wanted)
     if asked.wilson:
         columns |= wilson_line(merged.table, asked.cell, group)
-    absent = (places.number < 0) & ~at_origin(codes)
+    absent = places.number < 0
+    absent[at_origin(places.codes)] = False
     attrs = {
         "spacegroup": group.name,
         "intensity": labels.intensity,
@@ -218,7 +218,7 @@ def statistics_dataset(
         "friedel": asked.friedel,
         "weighting": asked.weighting,
         **({} if asked.seed is None else {"seed": asked.seed}),
-        **counts_in_attrs(counts, merged.apart, len(np.unique(codes[absent] >> 1))),
+        **counts_in_attrs(counts, merged.apart, int(np.count_nonzero(absent))),
     }
     return _dataset(columns, None if asked.alone else places.shells, attrs)
 

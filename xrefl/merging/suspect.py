@@ -18,7 +18,7 @@ from xrefl.hkl.crystal import space_group, warn_of_contradiction
 from xrefl.merging import codes as coding
 from xrefl.merging.passes import Observations, compute
 from xrefl.merging.source import read
-from xrefl.merging.table import Table
+from xrefl.merging.table import Pieces, Table
 
 __all__ = ["check_group", "warn_of_missing_mates"]
 
@@ -80,7 +80,7 @@ def _like(group: SpaceGroup, own: SpaceGroup) -> str:
     return ""
 
 
-def warn_of_missing_mates(ds: xr.Dataset, source: Observations, table: Table) -> None:
+def warn_of_missing_mates(ds: xr.Dataset, source: Observations, table: Table | Pieces) -> None:
     """Warn if Friedel mates are to be apart, but nothing tells them apart.
 
     That is so if there is no column M/ISYM, and all indices are in the asymmetric unit, though
@@ -91,7 +91,7 @@ def warn_of_missing_mates(ds: xr.Dataset, source: Observations, table: Table) ->
     ds : Dataset
     source : Observations
         Of the Dataset.
-    table : Table
+    table : Table or Pieces
         Sums over its observations, mates apart.
     """
     from dask.delayed import delayed

@@ -8,12 +8,16 @@ computing sample variances", Stanford report STAN-CS-79-773.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from xrefl._memory import empty
+from xrefl.merging.codes import at_origin
 
 __all__ = [
     "MEAN",
@@ -24,9 +28,15 @@ __all__ = [
     "WIDTH",
     "WMEAN",
     "WSQUARES",
+    "Pieces",
     "Table",
+    "Totals",
+    "divided",
+    "empty_table",
     "join",
     "merge_mates",
+    "observations_at_origin",
+    "observations_in",
 ]
 
 WEIGHT, WMEAN, WSQUARES, MEAN, SQUARES, VARIANCE, OVER_SIGMA = range(7)
@@ -50,6 +60,46 @@ class Table(NamedTuple):
         """Return the sums of some of the reflections."""
         return Table(self.codes[rows], self.n[rows], self.sums[rows])
 
+    @property
+    def pieces(self) -> tuple[Table, ...]:
+        """The table itself, which is in one piece."""
+        return (self,)
+
+    def whole(self) -> Table:
+        """Return the table itself."""
+        return self
+
+
+@dataclass(frozen=True)
+class Pieces:
+    """A table in pieces, whose codes ascend from one to the next.
+
+    A reflection and its mate are in the same piece.
+    """
+
+    pieces: tuple[Table, ...]
+
+    @cached_property
+    def codes(self) -> NDArray[np.int64]:
+        """The codes of all of them."""
+        none = np.empty(0, np.int64)
+        return np.concatenate([none, *(piece.codes for piece in self.pieces)])
+
+    @cached_property
+    def n(self) -> NDArray[np.int64]:
+        """Numbers of observations."""
+        none = np.empty(0, np.int64)
+        return np.concatenate([none, *(piece.n for piece in self.pieces)])
+
+    def whole(self) -> Table:
+        """Return the table in one piece."""
+        sums = [np.empty((0, WIDTH)), *(piece.sums for piece in self.pieces)]
+        return Table(self.codes, self.n, np.concatenate(sums))
+
+    def select(self, rows: NDArray[np.bool_]) -> Table:
+        """Return the sums of some of the reflections."""
+        return self.whole().select(rows)
+
 
 def join(first: Table, second: Table) -> Table:
     """Return the table of the observations of two tables."""
@@ -62,11 +112,20 @@ def join(first: Table, second: Table) -> Table:
     end = int(np.searchsorted(second.codes, first.codes[-1], side="right"))
     shared = first.select(slice(begin, None)), second.select(slice(end))
     count = _kernels.count_distinct(shared[0].codes, shared[1].codes)
-    out = _table(begin + count + len(second.codes) - end)
+    out = empty_table(begin + count + len(second.codes) - end)
     for column, before, after in zip(out, first, second, strict=True):
         column[:begin], column[begin + count :] = before[:begin], after[end:]
     _kernels.join(*shared[0], *shared[1], *out.select(slice(begin, begin + count)))
     return out
+
+
+class Totals(NamedTuple):
+    """What is found of all observations."""
+
+    table: Table | Pieces
+    """Sums over the observations of each unique reflection, mates apart."""
+    excluded: NDArray[np.int64]
+    """How many observations do not count, by the reasons `xrefl.merging.grouping.EXCLUDED`."""
 
 
 def merge_mates(table: Table) -> Table:
@@ -75,15 +134,31 @@ def merge_mates(table: Table) -> Table:
 
     if not (table.codes & 1).any():
         return table
-    out = _table(len(table.codes) - _kernels.count_pairs(table.codes))
+    out = empty_table(len(table.codes) - _kernels.count_pairs(table.codes))
     _kernels.merge_mates(*table, *out)
     return out
 
 
-def _table(count: int) -> Table:
-    return Table(empty(count, np.int64), empty(count, np.int64), _rows(count))
+def divided(table: Table | Pieces, *columns: NDArray[Any]) -> Iterator[tuple[Any, ...]]:
+    """Return the pieces of a table, each with the parts of columns that belong to its rows."""
+    start = 0
+    for piece in table.pieces:
+        rows = slice(start, start + len(piece.codes))
+        yield piece, *(column[rows] for column in columns)
+        start = rows.stop
 
 
-def _rows(count: int) -> NDArray[np.float64]:
-    sums: NDArray[np.float64] = empty(count * WIDTH, np.float64).reshape(count, WIDTH)
-    return sums
+def observations_in(table: Table | Pieces) -> int:
+    """Return the number of observations."""
+    return sum(int(piece.n.sum()) for piece in table.pieces)
+
+
+def observations_at_origin(table: Table | Pieces) -> int:
+    """Return the number of observations of the reflection 0 0 0."""
+    return sum(int(piece.n[at_origin(piece.codes)].sum()) for piece in table.pieces)
+
+
+def empty_table(count: int) -> Table:
+    """Return a table of so many rows, which are to be filled."""
+    sums = empty(count * WIDTH, np.float64).reshape(count, WIDTH)
+    return Table(empty(count, np.int64), empty(count, np.int64), sums)

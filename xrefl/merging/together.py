@@ -49,7 +49,8 @@ def merge_with_statistics(
     ds : Dataset
         Unmerged observations.
     intensity, sigma, friedel, spacegroup, reject, partials, error_model, dataset
-        As for `.xtal.merge`; they hold for merging and for its statistics.
+        As for `.xtal.merge`; they hold for merging and for its statistics. With ``reject`` all
+        observations of the reflections that have outliers are held in memory.
     weights, errors, drop_absent
         As for `.xtal.merge`.
     shells, weighting, seed, jackknife, wilson

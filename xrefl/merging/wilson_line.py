@@ -12,14 +12,14 @@ from xrefl.crystal.cell import UnitCell
 from xrefl.crystal.spacegroup import SpaceGroup
 from xrefl.errors import MillerIndexError
 from xrefl.merging import codes as coding
-from xrefl.merging.table import WMEAN, Table
+from xrefl.merging.table import WMEAN, Pieces, Table
 from xrefl.statistics.wilson import wilson
 
 __all__ = ["wilson_line"]
 
 
 def wilson_line(
-    table: Table, cell: UnitCell | None, group: SpaceGroup
+    table: Table | Pieces, cell: UnitCell | None, group: SpaceGroup
 ) -> dict[str, NDArray[np.float64]]:
     """Return the B factor of a Wilson plot and its standard error, in Å².
 
@@ -27,7 +27,7 @@ def wilson_line(
 
     Parameters
     ----------
-    table : Table
+    table : Table or Pieces
     cell : UnitCell or None
         Without one the result is NaN.
     group : SpaceGroup
@@ -41,7 +41,7 @@ def wilson_line(
     if cell is not None:
         hkl = zip("hkl", coding.indices(table.codes), strict=True)
         merged = xr.Dataset(
-            {"I": ("obs", table.sums[:, WMEAN], {"mtz_type": "J"})},
+            {"I": ("obs", table.whole().sums[:, WMEAN], {"mtz_type": "J"})},
             {name: ("obs", index) for name, index in hkl},
             {"cell": cell.parameters, "spacegroup": group.name},
         )

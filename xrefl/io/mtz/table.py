@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NoReturn
@@ -15,6 +16,8 @@ from xrefl.errors import FormatError
 from xrefl.io.source import Source
 
 __all__ = ["Field", "Table"]
+
+_NATIVE = "<f4" if sys.byteorder == "little" else ">f4"
 
 Column = NDArray[np.int32 | np.float32]
 
@@ -84,6 +87,14 @@ class Table:
         columns = empty_columns(len(forward), [field.dtype for field in fields])
         over_rows(self._fill, len(forward), forward, fields, columns, slices_per_thread=1)
         return columns if forward is wanted else [column[::-1] for column in columns]
+
+    def floats(self, start: int, buffer: NDArray[np.float32]) -> None:
+        """Read rows as they are, all their columns; shape (rows, ncol), of this machine's order."""
+        with self.source.reader() as reader:
+            at = self.offset + start * self.row_bytes
+            reader.read_into(at, buffer.reshape(-1).view(np.uint8))
+        if self.dtype != _NATIVE:
+            buffer.byteswap(inplace=True)
 
     def _fill(
         self,
