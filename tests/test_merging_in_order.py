@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 import xarray as xr
 
 import xrefl
+from tests.mtz_bytes import header_records, mtz_bytes
 from tests.unmerged_samples import observed
 from xrefl.errors import XreflError
 from xrefl.merging import in_order, source
+from xrefl.merging.blocks import Blocks
 from xrefl.merging.in_order import pass_in_order
 from xrefl.merging.observations import find_columns, observations
 
@@ -113,11 +117,72 @@ def test_a_file_is_read_once(tmp_path, monkeypatch):
         xr.testing.assert_allclose(one, other, rtol=1e-6)
 
 
+COLUMNS = (("H", "H"), ("K", "H"), ("L", "H"), ("M/ISYM", "Y"), ("BATCH", "B"), ("I", "J"),
+           ("SIGI", "Q"))  # fmt: skip
+
+
+def rows_of(ds: xr.Dataset) -> np.ndarray:
+    """Return the rows of an MTZ file with these observations, all of batch 1."""
+    batch = np.ones(ds.sizes["obs"])
+    columns = *(ds[name].values for name in ("h", "k", "l", "M/ISYM")), batch, ds.I, ds.SIGI
+    return np.stack(columns, axis=1).astype(np.float32)
+
+
+def in_bytes(rows: np.ndarray, order: str = "<", valm: str = "NAN") -> bytes:
+    operations = ("X,Y,Z", "-X,-Y,Z", "X+1/2,-Y+1/2,-Z", "-X+1/2,Y+1/2,-Z")
+    records = header_records(
+        COLUMNS, len(rows), batches=[1], valm=valm, spacegroup="'P 21 21 2'", operations=operations
+    )
+    return mtz_bytes(rows, records, order=order, batches=[1])
+
+
+@pytest.mark.parametrize("valm", ["NAN", "-999.0"])
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_rows_of_a_file_are_taken_as_they_are(order, valm, monkeypatch):
+    rows = rows_of(in_file_order())
+    rows[7::50, 5] = rows[3::70, 6] = np.nan
+    rows[9::60, 6] = 0.0
+    missing = np.where(np.isnan(rows), np.float32(valm), rows)
+    ds = xrefl.open_mtz(in_bytes(missing, order, valm))
+    expected = xrefl.open_mtz(in_bytes(rows)).load().chunk(obs=900)
+    monkeypatch.setattr(Blocks, "_prepared", None)  # is not called
+    with pytest.warns(xrefl.errors.DroppedWarning) as told:
+        found = ds.xtal.merge_with_statistics(shells=4)
+        others = expected.xtal.merge_with_statistics(shells=4)
+    assert str(told[0].message) == str(told[1].message)
+    for one, other in zip(found, others, strict=True):
+        xr.testing.assert_allclose(one, other, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("column, value", [(0, 2.5), (3, 0), (3, 9), (3, 1.5), (2, np.nan)])
+def test_what_is_wrong_in_a_file_is_told_as_ever(column, value):
+    rows = rows_of(in_file_order(n=500))
+    rows[313, column] = value
+    if column == 0:
+        rows[313:, 0] = value
+    lazy = xrefl.open_mtz(in_bytes(rows))
+    with pytest.raises(XreflError) as told:
+        lazy.xtal.merge()
+    with pytest.raises(XreflError) as expected:
+        lazy.chunk(obs=500).xtal.merge()
+    assert type(told.value) is type(expected.value)
+
+
+def test_indices_outside_the_unit_are_brought_there():
+    ds = in_file_order(n=1000)
+    rows = rows_of(ds)
+    rows[:, 1] *= -1  # so that the file says something else than the truth, wherever k is not 0
+    xr.testing.assert_allclose(
+        xrefl.open_mtz(in_bytes(rows)).xtal.merge(),
+        xrefl.open_mtz(in_bytes(rows)).load().chunk(obs=400).xtal.merge(),
+    )
+
+
 def test_stretches_end_between_reflections():
     ds = in_file_order()
     parts = observations(ds, find_columns(ds, None, None)).stretches
     assert parts[0].start == 0 and parts[-1].stop == 3000
-    for before, after in zip(parts, parts[1:], strict=False):
+    for before, after in itertools.pairwise(parts):
         assert before.stop == after.start
         edge = [ds[name].values[[after.start - 1, after.start]] for name in "hkl"]
         assert any(index[0] != index[1] for index in edge)
