@@ -127,7 +127,7 @@ def test_nothing_changes_when_it_fails(tmp_path, monkeypatch, module):
     )
     if module is write.link_chunks:
         monkeypatch.setattr(link, "link_or_copy", lambda *args: (_ for _ in ()).throw(OSError(28)))
-    with pytest.raises(OSError, match="28"):
+    with pytest.raises(OSError, match=r"28|No space left on device; make room"):
         ds.xtal.to_zarr(path, append=True, renumber=True)
     assert contents(path) == before
     assert [entry.name for entry in tmp_path.iterdir()] == ["a.zarr"]

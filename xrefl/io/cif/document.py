@@ -131,6 +131,11 @@ class CifBlock:
         """All tags of items and loops, in order, as the file spells them."""
         return tuple(self._content.tags)
 
+    @property
+    def loops(self) -> tuple[CifTable, ...]:
+        """The loops, in order."""
+        return tuple(self._content.tables)
+
     def text(self, *tags: str) -> str | None:
         """Return the value of the first of the tags that has one.
 

@@ -23,6 +23,7 @@ __all__ = ["CifField", "CifTable"]
 _CODES = ("f8", "i4", "U", "O")
 _WIDEST = 16
 _WIDE_AT_LEAST = 2**26
+_LONGEST_LINE = 2**16
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +133,19 @@ class CifTable:
     def widths(self) -> tuple[int, ...]:
         """Bytes of the longest value of each column, without quotes."""
         return self._body.description.widths
+
+    @property
+    def ends_within_line(self) -> bool:
+        """Whether the file ends with the last row, and without the end of its line.
+
+        Where such a file has been cut, the last value may have lost digits.
+        """
+        size = self._text.size
+        if not self.nrow or self._text.window(size - 1, size).tobytes() in (b"\n", b"\r"):
+            return False
+        last = self._body.offset(self._text, self.nrow - 1, self.ncol - 1)
+        rest = self._text.window(last, last + _LONGEST_LINE).tobytes()
+        return last + len(rest) == size and b"\n" not in rest and b"\r" not in rest
 
     @property
     def where(self) -> str:

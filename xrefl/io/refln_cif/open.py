@@ -12,7 +12,7 @@ import xarray as xr
 from numpy.typing import NDArray
 from xarray.core import indexing
 
-from xrefl.errors import FormatError, FormatWarning, MissingColumnError
+from xrefl.errors import FormatError, FormatWarning, MissingColumnError, warn_caller
 from xrefl.hkl.coordinates import join_coordinates
 from xrefl.io.chunks import chunked, preferred
 from xrefl.io.cif.crystal import block_wavelengths
@@ -107,7 +107,14 @@ def open_refln_cif(
     -----
     FormatWarning
         A merged table holds several data sets that have no reflection in common; a column
-        that should hold numbers does not, and is text; statements on the space group disagree.
+        that should hold numbers does not, and is text; statements on the space group disagree;
+        or the file ends within the line of the last row, where it may have been cut.
+
+    Notes
+    -----
+    A file that was cut between two rows is a whole CIF, too: nothing in the format tells how many
+    rows there should be. One that was cut within a row is an error, and within its last value a
+    warning.
 
     Examples
     --------
@@ -142,6 +149,7 @@ def read_refln_cif(
     """Return the Dataset of `open_refln_cif`, before xarray adds its caching or chunking."""
     document = read_cif(obj)
     table = choose_table(document, block, kind)
+    _warn_of_cut(table)
     merged = table.kind == "merged" and kind != "unmerged"
     ds = _dataset(document, table, merged, select or {}, columns, drop)
     ds.encoding["blocks"] = blocks_with_reflections(document)
@@ -303,6 +311,16 @@ def _attrs(column: Column) -> dict[str, Any]:
         attrs |= {"long_name": info.long_name}
         attrs |= {"units": info.units} if info.units else {}
     return attrs
+
+
+def _warn_of_cut(found: ReflnTable) -> None:
+    if found.table.ends_within_line:
+        warn_caller(
+            f"{found.table.where}: the file ends within the last line of this table; it may have "
+            "been cut there, so that the last value has lost digits and rows are missing. Compare "
+            "its size with that of the original; if it is whole, end the line",
+            FormatWarning,
+        )
 
 
 def _warn_of_text(found: ReflnTable, chosen: Mapping[str, Column]) -> None:

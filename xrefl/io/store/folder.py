@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from xrefl.errors import FormatError
+from xrefl.io.atomic import named_target
 
 __all__ = ["atomic_folder", "link_or_copy", "require_not_torn"]
 
@@ -27,8 +28,10 @@ def atomic_folder(target: Path, *, replace: bool) -> Iterator[Path]:
         There is something at `target` that is not to be replaced, or is no store.
     FormatError
         Another program has replaced the store meanwhile.
+    OSError
+        It cannot be written; the message names the target.
     """
-    target = target.expanduser().resolve()
+    path, target = target, target.expanduser().resolve()
     if not target.parent.is_dir():
         raise FileNotFoundError(f"there is no folder {target.parent} to write {target.name} into")
     before = _identity(target)
@@ -41,8 +44,9 @@ def atomic_folder(target: Path, *, replace: bool) -> Iterator[Path]:
         raise FileExistsError(f"{target} is no Zarr store, so it is not replaced; remove it first")
     part = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}.part")
     try:
-        part.mkdir()
-        yield part
+        with named_target(path, part):
+            part.mkdir()
+            yield part
         if _identity(target) != before:
             raise FormatError(
                 f"{target} has been replaced while it was written anew; nothing was changed. Write "
