@@ -52,6 +52,14 @@ if TYPE_CHECKING:
     from xrefl.plot.r_factor import r_factor as plot_r_factor
     from xrefl.plot.section import section as plot_section
     from xrefl.plot.zone import zone as plot_zone
+    from xrefl.quality.absences import absences as absences
+    from xrefl.quality.anisotropy import anisotropy as anisotropy
+    from xrefl.quality.distribution import intensity_distribution as intensity_distribution
+    from xrefl.quality.ice import ice_rings as ice_rings
+    from xrefl.quality.l_test import l_test as l_test
+    from xrefl.quality.tncs import translational_ncs as translational_ncs
+    from xrefl.quality.twin_laws import twin_laws as twin_laws
+    from xrefl.quality.twinning import twin_fractions as twin_fractions
     from xrefl.scaling.map_coefficients import map_coefficients_from as map_coefficients_from
     from xrefl.scaling.sigma_a import sigma_a as sigma_a
     from xrefl.sets.ambiguity import resolve_ambiguity as resolve_ambiguity
@@ -85,7 +93,9 @@ __all__ = [
 ]
 
 HOME = {
+    "absences": "xrefl.quality.absences:absences",
     "addends": "xrefl.models.addends:addends",
+    "anisotropy": "xrefl.quality.anisotropy:anisotropy",
     "assign_crystal": "xrefl.models.assign:assign_crystal",
     "assign_crystal_of_array": "xrefl.fourier.assign:assign_crystal",
     "batch_statistics": "xrefl.merging.batches:batch_statistics",
@@ -102,8 +112,11 @@ HOME = {
     "grid_size": "xrefl.fourier.size:grid_size",
     "grid_to_map": "xrefl.fourier.maps:grid_to_map",
     "i_over_sigma": "xrefl.statistics.means:i_over_sigma",
+    "ice_rings": "xrefl.quality.ice:ice_rings",
+    "intensity_distribution": "xrefl.quality.distribution:intensity_distribution",
     "interpolate": "xrefl.fourier.values:interpolate",
     "inv_d2_of_array": "xrefl.fourier.quantities:inv_d2",
+    "l_test": "xrefl.quality.l_test:l_test",
     "map_coefficients": "xrefl.fourier.coefficients:map_coefficients",
     "map_coefficients_from": "xrefl.scaling.map_coefficients:map_coefficients_from",
     "map_statistics": "xrefl.fourier.statistics:statistics",
@@ -143,6 +156,9 @@ HOME = {
     "to_refln_cif": "xrefl.io.refln_cif.write:to_refln_cif",
     "to_structure_factors": "xrefl.fourier.structure_factors:to_structure_factors",
     "to_zarr": "xrefl.io.store.write:to_zarr",
+    "translational_ncs": "xrefl.quality.tncs:translational_ncs",
+    "twin_fractions": "xrefl.quality.twinning:twin_fractions",
+    "twin_laws": "xrefl.quality.twin_laws:twin_laws",
     "wilson": "xrefl.statistics.wilson:wilson",
 }
 """Where each function is defined: module and name."""

@@ -14,7 +14,7 @@ from xrefl.crystal.lattice import lattice_symmetry
 from xrefl.crystal.op import DEN, Matrix, Op
 from xrefl.crystal.spacegroup import SpaceGroup
 
-__all__ = ["reindexing_operators"]
+__all__ = ["lattice_cosets", "reindexing_operators"]
 
 # Systematic absences are told apart by indices up to this one: screw axes and glide planes do
 # not need more than six.
@@ -67,20 +67,59 @@ def reindexing_operators(
     cell = cell if isinstance(cell, UnitCell) else UnitCell.from_parameters(cell)
     group = SpaceGroup(spacegroup)
     of_group = {op.rotation for op in group.primitive_operations}
-    own = {_proper(rotation) for rotation in of_group}
     hkl = np.array(list(product(range(-_LARGEST, _LARGEST + 1), repeat=3)))
     absent = group.absent(hkl)
+    identity, *others = lattice_cosets(cell, group, tolerance)
+    return (
+        identity,
+        *(
+            op
+            for op in others
+            if _normalizes(op.rotation, of_group) and _keeps_absences(op, group, hkl, absent)
+        ),
+    )
+
+
+def lattice_cosets(cell: UnitCell, group: SpaceGroup, tolerance: float = 3.0) -> tuple[Op, ...]:
+    """Return the rotations of a lattice that give different orientations of a crystal.
+
+    One of each class: those that differ by an operation of the Laue group that follows are the
+    same. Besides `reindexing_operators`, among them are those after which the axes of the crystal
+    lie along others, as of a tetragonal crystal with a cubic lattice.
+
+    Parameters
+    ----------
+    cell : UnitCell
+    group : SpaceGroup
+    tolerance : float
+        As for `reindexing_operators`.
+
+    Returns
+    -------
+    tuple of Op
+        Of Miller indices, the identity first; of a class the operation that is easiest to read.
+        On the axes of a centred cell an operation may have fractions.
+
+    Raises
+    ------
+    CrystalError
+        The tolerance does not make sense.
+
+    Examples
+    --------
+    >>> cell = UnitCell(50, 50, 50, 90, 90, 90)
+    >>> [str(op) for op in lattice_cosets(cell, SpaceGroup("P 4 2 2"))]
+    ['h,k,l', 'l,-k,h', '-h,l,k']
+    """
+    own = {_proper(op.rotation) for op in group.primitive_operations}
     lattice = [op.rotation for op in lattice_symmetry(cell, group, tolerance) if op.determinant > 0]
     found: list[Op] = []
     classes: set[Matrix] = set()
     for rotation in sorted(lattice, key=lambda one: (one not in own, _complexity(one))):
         if rotation not in classes:
-            classes |= {_times(symmetry, rotation) for symmetry in own}
-            op = Op.from_numerators(rotation, notation="h")
-            if _normalizes(rotation, of_group) and _keeps_absences(op, group, hkl, absent):
-                found.append(op)
-    identity = Op.from_numerators(Op("h,k,l").rotation, notation="h")
-    return (identity, *found[1:])
+            classes |= {_times(rotation, symmetry) for symmetry in own}
+            found.append(Op.from_numerators(rotation, notation="h"))
+    return (Op.from_numerators(Op("h,k,l").rotation, notation="h"), *found[1:])
 
 
 def _proper(rotation: Matrix) -> Matrix:

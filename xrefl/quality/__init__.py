@@ -1,0 +1,1 @@
+"""What intensities tell of the crystal: twinning, anisotropy, absences, ice, tNCS."""
