@@ -49,8 +49,15 @@ if TYPE_CHECKING:
     from xrefl.models.solvent_mask import solvent_mask as solvent_mask
     from xrefl.models.structure_factors import structure_factors as structure_factors
     from xrefl.plot.agreement import agreement as plot_agreement
+    from xrefl.plot.batch import batch as plot_batch
+    from xrefl.plot.histogram import histogram as plot_histogram
+    from xrefl.plot.i_over_sigma import i_over_sigma as plot_i_over_sigma
+    from xrefl.plot.merging import cc_half as plot_cc_half
+    from xrefl.plot.merging import r_factors as plot_r_factors
     from xrefl.plot.r_factor import r_factor as plot_r_factor
     from xrefl.plot.section import section as plot_section
+    from xrefl.plot.shells import shells as plot_shells
+    from xrefl.plot.wilson import wilson as plot_wilson
     from xrefl.plot.zone import zone as plot_zone
     from xrefl.quality.absences import absences as absences
     from xrefl.quality.anisotropy import anisotropy as anisotropy
@@ -87,8 +94,15 @@ __all__ = [
     "map_statistics",
     "normalize_map",
     "plot_agreement",
+    "plot_batch",
+    "plot_cc_half",
+    "plot_histogram",
+    "plot_i_over_sigma",
     "plot_r_factor",
+    "plot_r_factors",
     "plot_section",
+    "plot_shells",
+    "plot_wilson",
     "plot_zone",
 ]
 
@@ -135,8 +149,15 @@ HOME = {
     "pairwise_correlation": "xrefl.sets.pairwise:pairwise_correlation",
     "pairwise_r_factor": "xrefl.sets.pairwise:pairwise_r_factor",
     "plot_agreement": "xrefl.plot.agreement:agreement",
+    "plot_batch": "xrefl.plot.batch:batch",
+    "plot_cc_half": "xrefl.plot.merging:cc_half",
+    "plot_histogram": "xrefl.plot.histogram:histogram",
+    "plot_i_over_sigma": "xrefl.plot.i_over_sigma:i_over_sigma",
     "plot_r_factor": "xrefl.plot.r_factor:r_factor",
+    "plot_r_factors": "xrefl.plot.merging:r_factors",
     "plot_section": "xrefl.plot.section:section",
+    "plot_shells": "xrefl.plot.shells:shells",
+    "plot_wilson": "xrefl.plot.wilson:wilson",
     "plot_zone": "xrefl.plot.zone:zone",
     "r_factor": "xrefl.statistics.agreement:r_factor",
     "reindex_sets": "xrefl.sets.reindex:reindex_sets",

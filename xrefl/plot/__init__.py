@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from xrefl.plot._paper import paper_style
 from xrefl.plot.solvent import k_mask
 
-__all__ = ["k_mask"]
+__all__ = ["k_mask", "paper_style"]

@@ -1,4 +1,4 @@
-"""What pictures have in common: axes of their own, colours, frames."""
+"""What pictures have in common: Matplotlib itself, colours, legends."""
 
 from __future__ import annotations
 
@@ -9,14 +9,11 @@ from xrefl.errors import XreflError
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["NEGATIVE", "POSITIVE", "axes_for", "draw_legend", "pyplot"]
+__all__ = ["NEGATIVE", "POSITIVE", "draw_legend", "pyplot"]
 
 # Of the palette of Okabe & Ito (2008, jfly.uni-koeln.de/color), told apart by all eyes.
 POSITIVE = "#0072B2"
 NEGATIVE = "#D55E00"
-# What a picture may take up, inches, without its legend.
-_WIDEST, _TALLEST, _NARROWEST = 6.0, 6.0, 2.0
-_LABELS, _LEGEND = 0.9, 1.2
 
 
 def pyplot() -> Any:
@@ -32,28 +29,6 @@ def pyplot() -> Any:
     except ImportError:
         raise XreflError('pictures need Matplotlib: pip install "xrefl[plot]"') from None
     return plt
-
-
-def axes_for(ax: Axes | None, width: float, height: float) -> Axes:
-    """Return the axes given, or those of a new figure, whose shape is that of the picture.
-
-    Parameters
-    ----------
-    ax : Axes, optional
-    width, height : float
-        Of what will be drawn, in any unit.
-    """
-    plt = pyplot()
-    if ax is None:
-        inches = min(_WIDEST / width, _TALLEST / height)
-        size = (
-            max(width * inches, _NARROWEST) + _LABELS + _LEGEND,
-            max(height * inches, _NARROWEST) + _LABELS,
-        )
-        fig, ax = plt.subplots(figsize=size, layout="compressed")
-        fig.get_layout_engine().set(w_pad=0.1, h_pad=0.08)
-    ax.set_aspect("equal")
-    return ax
 
 
 def draw_legend(ax: Axes, **options: Any) -> None:

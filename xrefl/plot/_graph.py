@@ -1,100 +1,34 @@
-"""What graphs of reflections have in common: pairs of columns, axes of resolution, ticks."""
+"""What graphs of reflections have in common: axes of resolution, ticks, counts as colours."""
 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import xarray as xr
-from numpy.typing import NDArray
-
-from xrefl.errors import FormatError, MillerIndexError
-from xrefl.hkl.crystal import reflection_dim
-from xrefl.plot._axes import NEGATIVE, POSITIVE, pyplot
-from xrefl.statistics.columns import Column, find_column, number_column, on_rows
+from numpy.typing import ArrayLike, NDArray
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["graph_axes", "pairs", "percent_axis", "resolution_axis", "round_numbers", "well_apart"]
+__all__ = [
+    "draw_counts",
+    "from_zero",
+    "number_labels",
+    "percent_axis",
+    "resolution_axis",
+    "round_numbers",
+    "well_apart",
+]
 
-# Of the palette of Okabe & Ito, in the order in which graphs in the same axes take them.
-_COLORS = (POSITIVE, NEGATIVE, "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
-_INTENSITIES = ("J", "K")
 # Numbers that spacings on an axis may be, but for powers of ten; the first ones rather than others.
 _SPACINGS = (1, 2, 3, 5, 1.5, 2.5, 4, 1.2, 1.8, 1.6, 1.4, 2.2, 3.5, 7, 1.1, 1.3, 1.7, 1.9)
 # What labels of ticks need of the length of an axis: at least, and for each character.
-_APART, _CHARACTER = 0.075, 0.021
+_APART, _CHARACTER = 0.085, 0.027
+# Of few reflections and of many, in between the colour that dots have.
+_SHADES = ("#BFDDEE", "#0072B2", "#001B33")
 
 Array = NDArray[np.float64]
-
-
-def graph_axes(ax: Axes | None, width: float = 6.4, height: float = 4.4) -> Axes:
-    """Return the axes given, or those of a new figure of so many inches."""
-    plt = pyplot()
-    if ax is None:
-        _, ax = plt.subplots(figsize=(width, height), layout="compressed")
-        ax.set_prop_cycle(color=_COLORS)
-    return ax
-
-
-def pairs(
-    ds: xr.Dataset, obs: Column, calc: Column, flags: xr.DataArray | None = None
-) -> tuple[xr.Dataset, str, str]:
-    """Return reflections that have two values, ``obs`` and ``calc``, and what these are called.
-
-    Of complex numbers the absolute values are taken. All are computed.
-
-    Parameters
-    ----------
-    ds : Dataset
-    obs, calc : str or DataArray
-    flags : DataArray, optional
-        What becomes the column ``free``, float64.
-
-    Raises
-    ------
-    MillerIndexError
-        No reflection has both.
-    FormatError
-        One is of intensities and the other is not, or is of several values for each reflection.
-    MissingColumnError, TypeError, ValueError, CrystalMismatchError
-        As `xrefl.statistics.agreement.r_factor`.
-    """
-    dim = reflection_dim(ds)
-    found = [find_column(ds, column) for column in (obs, calc)]
-    names = [_called(one, default) for one, default in zip(found, ("obs", "calc"), strict=True)]
-    if len({one.attrs.get("mtz_type") in _INTENSITIES for one in found}) == 2:
-        raise FormatError(
-            f"{names[0]} and {names[1]} cannot be compared: one is of intensities (mtz_type J or "
-            "K), and the other is not"
-        )
-    for one, name in zip(found, names, strict=True):
-        if one.ndim > 1:
-            raise FormatError(
-                f"{name} has the dimensions {one.dims}; choose one column along {dim}, with .sel "
-                "or .isel"
-            )
-    real = [abs(one) if one.dtype.kind == "c" else one for one in found]
-    columns = {
-        key: number_column(ds, one).astype(np.float64).variable
-        for key, one in zip(("obs", "calc"), real, strict=True)
-    }
-    if flags is not None:
-        columns["free"] = on_rows(ds, flags).variable
-    both = ds.drop_vars(list(ds.data_vars)).assign(columns).compute()
-    known = np.isfinite(both["obs"].values) & np.isfinite(both["calc"].values)
-    if not known.any():
-        raise MillerIndexError(
-            f"none of {known.size} reflections has values of both {names[0]} and {names[1]}"
-        )
-    return both.isel({dim: np.flatnonzero(known)}), names[0], names[1]
-
-
-def _called(column: xr.DataArray, default: str) -> str:
-    name = str(default if column.name is None else column.name)
-    return f"|{name}|" if column.dtype.kind == "c" else name
 
 
 def resolution_axis(ax: Axes) -> None:
@@ -138,7 +72,44 @@ def round_numbers(largest: float) -> Array:
     return np.array([0.0, *sorted((one for one in numbers if one <= largest), reverse=True)])
 
 
+def number_labels(numbers: Array) -> list[str]:
+    """Return numbers as text, with commas between thousands."""
+    return [f"{number:,.12g}".replace("-", "−") for number in numbers]
+
+
+def from_zero(ax: Axes) -> None:
+    """Let a vertical axis begin at zero, with room above all that is drawn by now."""
+    ax.autoscale()
+    highest = float(ax.dataLim.y1)
+    ax.set_ylim(0, 1.06 * highest if 0 < highest < math.inf else 1.0)
+
+
 def percent_axis(ax: Axes) -> None:
     """Label a vertical axis of fractions in per cent, from 0 on."""
-    ax.set_ylim(0, None)
+    from_zero(ax)
     ax.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.12g}%")
+
+
+def draw_counts(ax: Axes, x: ArrayLike, y: ArrayLike, counts: NDArray[Any], noun: str) -> str:
+    """Draw how many reflections are in each cell, as colours, and return one for a legend.
+
+    Parameters
+    ----------
+    x, y : array_like of float, shapes (n + 1,) and (m + 1,)
+        Edges of cells.
+    counts : ndarray, shape (n, m)
+    noun : str
+        What is counted.
+    """
+    from matplotlib.colors import LinearSegmentedColormap, LogNorm
+
+    colors = LinearSegmentedColormap.from_list("counts", _SHADES)
+    norm = LogNorm(1, max(float(counts.max()), 2.0))
+    shown = np.ma.masked_equal(counts.T, 0)
+    mesh = ax.pcolormesh(x, y, shown, cmap=colors, norm=norm, rasterized=True, zorder=2)
+    bar = ax.figure.colorbar(mesh, ax=ax, label=noun, shrink=0.8, aspect=25, pad=0.02)
+    bar.outline.set_linewidth(0)
+    bar.ax.yaxis.set_major_formatter(lambda value, _: f"{value:,.12g}")
+    style = ax.yaxis.get_tick_params()  # which ticks that are made later would not have
+    bar.ax.tick_params(**{key: style[key] for key in ("labelsize", "width") if key in style})
+    return _SHADES[1]

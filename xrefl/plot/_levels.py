@@ -154,9 +154,9 @@ def shades(levels: Array, color: str | None) -> list[Any]:
 
 
 def line_width(levels: Array) -> float:
-    """Return the width of the lines of contours, points."""
+    """Return the width of the lines of contours, in those of other lines."""
     most = max((len(_same_sign(levels, level)) for level in levels), default=0)
-    return 1.4 if most <= _FEW else 1.0
+    return 0.9 if most <= _FEW else 0.7
 
 
 def _same_sign(levels: Array, level: float) -> Array:

@@ -8,8 +8,9 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from xrefl.plot._axes import pyplot
-from xrefl.plot._graph import graph_axes, pairs, round_numbers, well_apart
+from xrefl.plot._graph import draw_counts, number_labels, round_numbers, well_apart
+from xrefl.plot._pairs import compared
+from xrefl.plot._paper import BLACK, graph_axes
 from xrefl.statistics import agreement as statistics
 from xrefl.statistics.columns import Column
 
@@ -23,8 +24,6 @@ _MOST_DOTS = 4000
 # Squares along each axis.
 _SQUARES = 120
 _MARGIN = 0.02
-# Of few reflections and of many, in between the colour that dots have.
-_SHADES = ("#BFDDEE", "#0072B2", "#001B33")
 
 Array = NDArray[np.float64]
 
@@ -74,24 +73,24 @@ def agreement(ds: xr.Dataset, obs: Column, calc: Column, *, ax: Axes | None = No
     ['367 reflections: R 19.30%, CC 0.956', 'FP = FC_ALL']
     >>> matplotlib.pyplot.close(ax.figure)
     """
-    pyplot()
-    both, name, other = pairs(ds, obs, calc)
-    r = float(statistics.r_factor(both, "obs", "calc"))
-    cc = float(statistics.correlation(both, "obs", "calc")["cc"])
-    x, y = both["calc"].values, both["obs"].values
+    both = compared(ds, obs, calc)
+    x, y = both.x, both.y
+    r = float(statistics.r_factor(both.ds, "obs", "calc"))
+    cc = float(statistics.correlation(both.ds, "obs", "calc")["cc"])
     label = f"{len(x):,} reflections: R {r:.2%}, CC {cc:.3f}"
-    ax = graph_axes(ax, 5.6, 5.2)
-    limits = _limits(x, y)
-    ax.set_xscale("function", functions=(_root, _squared))
-    ax.set_yscale("function", functions=(_root, _squared))
-    if len(x) <= _MOST_DOTS:
-        ax.plot(x, y, "o", ms=3.5, mew=0, alpha=0.55, label=label, zorder=2)
-    else:
-        _draw_counts(ax, x, y, limits, label)
-    ax.axline((0, 0), (1, 1), color="0.35", lw=1, zorder=1.5, label=f"{name} = {other}")
-    ax.set(xlim=limits, ylim=limits, xlabel=other, ylabel=name, aspect="equal")
-    _set_ticks(ax, limits)
-    ax.legend(loc="upper left", frameon=False, handlelength=1.2)
+    with graph_axes(ax, height=3.1) as ax:
+        limits = _limits(x, y)
+        ax.set_xscale("function", functions=(_root, _squared))
+        ax.set_yscale("function", functions=(_root, _squared))
+        if len(x) <= _MOST_DOTS:
+            ax.plot(x, y, "o", ms=2.5, mew=0, alpha=0.55, label=label, zorder=2)
+        else:
+            _draw_counts(ax, x, y, limits, label)
+        line: dict[str, Any] = {"color": BLACK, "lw": 0.8, "zorder": 1.5}
+        ax.axline((0, 0), (1, 1), label=f"{both.obs} = {both.calc}", **line)
+        ax.set(xlim=limits, ylim=limits, xlabel=both.calc, ylabel=both.obs, aspect="equal")
+        _set_ticks(ax, limits)
+        ax.legend(loc="upper left", frameon=False, handlelength=1.2)
     return ax
 
 
@@ -112,24 +111,18 @@ def _limits(x: Array, y: Array) -> Array:
 
 
 def _draw_counts(ax: Axes, x: Array, y: Array, limits: Array, label: str) -> None:
-    from matplotlib.colors import LinearSegmentedColormap, LogNorm
-
     low, high = _root(limits)
     steps = np.linspace(low, high, _SQUARES + 1)
     counts, _, _ = np.histogram2d(_root(x), _root(y), [steps, steps])
     edges = _squared(steps)
-    colors = LinearSegmentedColormap.from_list("reflections", _SHADES)
-    norm = LogNorm(1, max(float(counts.max()), 2.0))
-    shown = np.ma.masked_equal(counts.T, 0)
-    mesh = ax.pcolormesh(edges, edges, shown, cmap=colors, norm=norm, rasterized=True, zorder=2)
-    ax.plot([], [], "s", ms=5, mew=0, color=_SHADES[1], label=label)
-    ax.figure.colorbar(mesh, ax=ax, label="reflections in a square", shrink=0.7)
+    color = draw_counts(ax, edges, edges, counts, "reflections in a square")
+    ax.plot([], [], "s", mew=0, color=color, label=label)
 
 
 def _set_ticks(ax: Axes, limits: Array) -> None:
     low, high = limits
     numbers = np.append(round_numbers(high), -round_numbers(-low)[1:])
-    labels = [f"{number:,.12g}" for number in numbers]
+    labels = number_labels(numbers)
     chosen = well_apart(_root(numbers) / (_root(high) - _root(low)), labels)
     for set_ticks in (ax.set_xticks, ax.set_yticks):
         set_ticks(numbers[chosen].tolist(), [labels[i] for i in chosen])

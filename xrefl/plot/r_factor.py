@@ -10,8 +10,9 @@ import xarray as xr
 from xrefl.errors import FormatError, MillerIndexError, MissingColumnError
 from xrefl.hkl import find, reflections
 from xrefl.hkl.crystal import space_group, unit_cell
-from xrefl.plot._axes import pyplot
-from xrefl.plot._graph import graph_axes, pairs, percent_axis, resolution_axis
+from xrefl.plot._graph import percent_axis, resolution_axis
+from xrefl.plot._pairs import compared
+from xrefl.plot._paper import graph_axes
 from xrefl.statistics import agreement, means
 from xrefl.statistics._default_shells import default_shells
 from xrefl.statistics.columns import Column, find_column
@@ -89,9 +90,9 @@ def r_factor(
     ['FC_ALL: R-work 19.46%', 'FC_ALL: R-free 16.43%']
     >>> matplotlib.pyplot.close(ax.figure)
     """
-    pyplot()
     flags = _flags(ds, free)
-    both, _, name = pairs(ds, obs, calc, flags)
+    pairs = compared(ds, obs, calc, flags)
+    both, name = pairs.ds, pairs.calc
     sets: list[Any] = [] if flags is None else ["free"]
     if shells is None:
         shells = _default(both)
@@ -106,17 +107,16 @@ def r_factor(
     )
     if not known["n"].any():
         raise MillerIndexError("no reflection with both values has a flag of the free set")
-    ax = graph_axes(ax)
-    if not sets:
-        _draw(ax, known, f"{name}: R, all reflections,")
-    else:
-        color = _draw(ax, known.sel(free="work"), f"{name}: R-work")
-        _draw(ax, known.sel(free="free"), f"{name}: R-free", is_free=True, color=color)
-    ax.autoscale()  # also for what was drawn before
-    ax.set_ylabel("R")
-    percent_axis(ax)
-    resolution_axis(ax)
-    ax.legend(frameon=False)
+    with graph_axes(ax) as ax:
+        if not sets:
+            _draw(ax, known, f"{name}: R, all reflections,")
+        else:
+            color = _draw(ax, known.sel(free="work"), f"{name}: R-work")
+            _draw(ax, known.sel(free="free"), f"{name}: R-free", is_free=True, color=color)
+        ax.set_ylabel("R")
+        percent_axis(ax)
+        resolution_axis(ax)
+        ax.legend(frameon=False)
     return ax
 
 
@@ -142,12 +142,9 @@ def _draw(
         r / np.sqrt(2 * drawn["n"].values) if is_free else None,
         color=color,
         marker="o",
-        ms=5,
         mfc="white" if is_free else None,
         ls="--" if is_free else "-",
-        lw=1.6,
-        elinewidth=1,
-        capsize=3,
+        elinewidth=0.7,
         label=f"{label} {float(drawn['overall']):.2%}",
     )[0]
     return line.get_color()

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from xrefl.errors import FormatError
 from xrefl.fourier.statistics import statistics
-from xrefl.plot._axes import axes_for, draw_legend, pyplot
+from xrefl.plot._axes import draw_legend, pyplot
 from xrefl.plot._levels import (
     Sigma,
     checked_levels,
@@ -22,6 +22,7 @@ from xrefl.plot._levels import (
     scale,
     shades,
 )
+from xrefl.plot._paper import picture_axes
 from xrefl.plot._plane import Place, Plane, plane
 
 if TYPE_CHECKING:
@@ -153,14 +154,14 @@ def section(
     corners = shown.skew.to_picture(
         np.array([low_x, high_x, high_x, low_x]), np.array([low_y, low_y, high_y, high_y])
     )
-    ax = axes_for(ax, np.ptp(corners[0]), np.ptp(corners[1]))
-    ax.margins(0.02)
-    frame = _draw_frame(ax, shown, np.column_stack(corners))
-    lines = _draw_contours(ax, shown, field, color, frame)
-    _name_axes(ax, shown, rho.name == "patterson")
-    if legend:
-        unit = "σ" if scaling else str(rho.attrs.get("units", ""))
-        _draw_legend(ax, field, lines, unit, label)
+    with picture_axes(ax, np.ptp(corners[0]), np.ptp(corners[1])) as ax:
+        ax.margins(0.02)
+        frame = _draw_frame(ax, shown, np.column_stack(corners))
+        lines = _draw_contours(ax, shown, field, color, frame)
+        _name_axes(ax, shown, rho.name == "patterson")
+        if legend:
+            unit = "σ" if scaling else str(rho.attrs.get("units", ""))
+            _draw_legend(ax, field, lines, unit, label)
     return ax
 
 
@@ -200,7 +201,7 @@ def _draw_frame(ax: Axes, shown: Plane, corners: NDArray[np.float64]) -> Any:
     lines += [((low_x, high_x), (i, i)) for i in _whole_numbers(low_y, high_y)]
     for xs, ys in lines:
         line = shown.skew.to_picture(np.array(xs), np.array(ys))
-        ax.plot(*line, color="0.35", lw=0.9, zorder=1.5, solid_capstyle="round")
+        ax.plot(*line, color="0.35", lw=0.7, zorder=1.5, solid_capstyle="round")
     return edge
 
 
@@ -212,9 +213,11 @@ def _draw_contours(
     ax: Axes, shown: Plane, field: _Field, color: str | None, frame: Any
 ) -> list[_Line]:
     """Draw the levels that the section reaches, and return them, the lowest first."""
+    from matplotlib import rcParams
+
     across, up = shown.skew.to_picture(*np.meshgrid(field.first, field.second, indexing="ij"))
     low, high = field.limits()
-    width = line_width(field.levels)
+    width = line_width(field.levels) * rcParams["lines.linewidth"]
     lines = [
         _Line(level, {"color": shade, "ls": "--" if level < 0 else "-", "lw": width})
         for level, shade in zip(field.levels.tolist(), shades(field.levels, color), strict=True)

@@ -8,7 +8,8 @@ import numpy as np
 
 from xrefl.hkl.reflections import resolution
 from xrefl.plot._axes import pyplot
-from xrefl.plot._graph import graph_axes, resolution_axis
+from xrefl.plot._graph import resolution_axis
+from xrefl.plot._paper import graph_axes
 from xrefl.scaling.result import ScalingResult
 
 if TYPE_CHECKING:
@@ -69,28 +70,24 @@ def k_mask(result: ScalingResult, *, ax: Axes | None = None) -> Axes:
     nodes = result.k_mask
     if nodes is None and np.isnan(result.k_sol):
         raise ValueError("there is no solvent in this fit: give xrefl.scale an f_mask")
-    ax = graph_axes(ax)
-    if nodes is None:
-        _draw_exponential(ax, result)
-    else:
-        names = [f"k_mask_{node}" for node in range(nodes.size)]
-        errors = result.errors[names].to_numpy()
-        errors = np.where(errors > 0, errors, np.nan)
-        ax.errorbar(
-            nodes["inv_d2"].values,
-            nodes.values,
-            errors,
-            marker="o",
-            ms=5,
-            lw=1.6,
-            elinewidth=1,
-            capsize=3,
-            label=f"k_mask at {nodes.size} nodes",
-        )
-    ax.axhline(0, color="0.8", lw=0.8, zorder=0)
-    ax.set_ylabel("k_mask / e Å⁻³")
-    resolution_axis(ax)
-    ax.legend(frameon=False)
+    with graph_axes(ax) as ax:
+        if nodes is None:
+            _draw_exponential(ax, result)
+        else:
+            names = [f"k_mask_{node}" for node in range(nodes.size)]
+            errors = result.errors[names].to_numpy()
+            ax.errorbar(
+                nodes["inv_d2"].values,
+                nodes.values,
+                np.where(errors > 0, errors, np.nan),
+                marker="o",
+                elinewidth=0.7,
+                label=f"k_mask at {nodes.size} nodes",
+            )
+        ax.axhline(0, color="0.8", lw=0.6, zorder=0)
+        ax.set_ylabel("k_mask / e Å⁻³")
+        resolution_axis(ax)
+        ax.legend(frameon=False)
     return ax
 
 
@@ -105,6 +102,6 @@ def _draw_exponential(ax: Axes, result: ScalingResult) -> None:
     values = result.k_sol * damping
     errors = [f" ± {error:.2g}" if error > 0 else "" for error in result.errors[names]]
     label = f"k_sol {result.k_sol:.3f}{errors[0]}, B_sol {result.b_sol:.1f}{errors[1]} Å²"
-    (line,) = ax.plot(s2, values, lw=1.8, label=label)
+    (line,) = ax.plot(s2, values, label=label)
     color = line.get_color()
     ax.fill_between(s2, values - error, values + error, color=color, alpha=0.2, lw=0)

@@ -18,8 +18,9 @@ from xrefl.hkl.crystal import merged_index, space_group, unit_cell
 from xrefl.hkl.expand import expand_to_p1
 from xrefl.hkl.friedel import friedel_pairs
 from xrefl.hkl.packing import pack
-from xrefl.plot._axes import NEGATIVE, POSITIVE, axes_for, draw_legend, pyplot
+from xrefl.plot._axes import NEGATIVE, POSITIVE, draw_legend, pyplot
 from xrefl.plot._column import chosen_column
+from xrefl.plot._paper import picture_axes
 from xrefl.plot._zones import Zone, parse_zone
 
 if TYPE_CHECKING:
@@ -31,8 +32,8 @@ __all__ = ["zone"]
 _ROUND = (1.0, 1.2, 1.5, 1.8, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0)
 # Areas of the smallest dot, of the circle of a value of 0 and of a cross, square points.
 _LEAST, _CIRCLE, _CROSS = 3.0, 9.0, 14.0
-# What the picture has about the outermost circle.
-_ROOM = 1.12
+# What the picture has about the outermost circle, in its radius, and in points.
+_ROOM, _LETTERS = 1.12, 14.0
 
 
 class _Dots(NamedTuple):
@@ -129,20 +130,22 @@ def zone(
     step = plane.shortest_step(cell, group)
     radius = math.sqrt(max(1 / limit**2 - plane.height2(cell), 0))
     reach = max(radius, step)  # a plane may have one reflection only, in its middle
-    ax = axes_for(ax, 1.0, 1.0)
     missing = _missing(plane, cell, group, dots.hkl, limit)
     places = plane.to_picture(np.concatenate([dots.hkl, missing]), cell)
-    _draw_circles(ax, plane.height2(cell), limit, radius, places)
-    most = _largest_area(ax, step / reach)
     drawn = places[: len(dots.hkl)]
-    if ds[label].dtype.kind == "b":
-        _draw_condition(ax, drawn, dots.values > 0, most)
-    else:
-        _draw_dots(ax, drawn, dots.values, most)
-    _draw_missing(ax, places[len(dots.hkl) :], most)
-    if legend:
-        draw_legend(ax, title=f"|{label}|" if ds[label].dtype.kind == "c" else label)
-    _draw_axes(ax, plane, cell, reach)
+    with picture_axes(ax, 1.0, 1.0) as ax:
+        _draw_circles(ax, plane.height2(cell), limit, radius, places)
+        half = _half_width(ax)
+        room = min(max(_ROOM, half / max(half - _LETTERS, 1.0)), 1.5)
+        most = _largest_area(half / room * step / reach)
+        if ds[label].dtype.kind == "b":
+            _draw_condition(ax, drawn, dots.values > 0, most)
+        else:
+            _draw_dots(ax, drawn, dots.values, most)
+        _draw_missing(ax, places[len(dots.hkl) :], most)
+        if legend:
+            draw_legend(ax, title=f"|{label}|" if ds[label].dtype.kind == "c" else label)
+        _draw_axes(ax, plane, cell, reach, room)
     return ax
 
 
@@ -260,18 +263,21 @@ def _missing(
     return np.asarray(possible[~known])
 
 
-def _largest_area(ax: Axes, step: float) -> float:
+def _half_width(ax: Axes) -> float:
+    """Return half of the shorter side of the picture, points."""
+    extent = ax.get_window_extent()
+    return 36 * min(extent.width, extent.height) / float(ax.figure.dpi)
+
+
+def _largest_area(step: float) -> float:
     """Return the area of dots that do not touch their neighbours, square points.
 
     Parameters
     ----------
     step : float
-        The distance of neighbours, relative to the radius of the picture.
+        The distance of neighbours, points.
     """
-    extent = ax.get_window_extent()
-    inches = min(extent.width, extent.height) / ax.figure.dpi
-    points = 72 * inches * step / (2 * _ROOM)
-    return min(max(0.95 * points, 2.5), 14.0) ** 2
+    return min(max(0.9 * step, 2.5), 14.0) ** 2
 
 
 def _draw_dots(
@@ -329,17 +335,23 @@ def _legend_values(largest: float) -> list[float]:
     return [top, top / 2, top / 10]
 
 
-def _draw_axes(ax: Axes, plane: Zone, cell: UnitCell, reach: float) -> None:
+def _draw_axes(ax: Axes, plane: Zone, cell: UnitCell, reach: float, room: float) -> None:
     """Draw the directions in which the indices grow, and what they are called."""
     for step, letter in zip((plane.first, plane.second), plane.letters, strict=True):
         direction = plane.to_picture(np.array([step]), cell)[0]
         tip = direction / np.linalg.norm(direction) * reach
         ax.plot([-tip[0], tip[0]], [-tip[1], tip[1]], color="0.8", lw=0.8, zorder=1)
         ax.annotate(
-            letter, tip * 1.06, ha="center", va="center", fontstyle="italic", color="0.25", zorder=4
+            letter,
+            tip * (1 + room) / 2,
+            ha="center",
+            va="center",
+            fontstyle="italic",
+            color="0.25",
+            zorder=4,
         )
-    ax.set_xlim(-_ROOM * reach, _ROOM * reach)
-    ax.set_ylim(-_ROOM * reach, _ROOM * reach)
+    ax.set_xlim(-room * reach, room * reach)
+    ax.set_ylim(-room * reach, room * reach)
     ax.set_xlabel("Å⁻¹")
     ax.set_ylabel("Å⁻¹")
     ax.set_title(plane.name)
