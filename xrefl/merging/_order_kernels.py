@@ -124,13 +124,15 @@ def sum_runs(
 ) -> None:  # fmt: skip
     """Add up the observations of each slot, and their deviations from the means.
 
-    The weights 1/σ² of rows are kept from the first loop to the second, as divisions take long.
+    The weights 1/σ² of rows are kept from the first loop to the second, as divisions take long,
+    and so are slots, in the place of ``runs``.
     Deviations are from the means of both mates ``together``, and are then those of the first slot.
     """
     sums[: 2 * count] = 0.0
     for i in range(runs.size):
         if use[i]:
             slot = 2 * runs[i] + (minus[i] & apart[runs[i]])
+            runs[i] = slot
             value, error = np.float64(intensity[i]), np.float64(sigma[i])
             inverse = 1.0 / error
             weight = inverse * inverse
@@ -158,7 +160,7 @@ def sum_runs(
             about[a, FROM_MEAN] = about[b, FROM_MEAN] = mean
     for i in range(runs.size):
         if use[i]:
-            slot = 2 * runs[i] + (minus[i] & apart[runs[i]])
+            slot = runs[i]
             value = np.float64(intensity[i])
             from_wmean, from_mean = value - sums[slot, WMEAN], value - sums[slot, MEAN]
             sums[slot, WSQUARES] += weights[i] * from_wmean * from_wmean

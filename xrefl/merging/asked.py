@@ -128,7 +128,7 @@ def _passes(source: passes.Observations, asked: Asked) -> Found:
         in_order = pass_in_order(source, asked.friedel == "merge", asked.cell)
         if in_order is not None:
             merged = Merged(in_order.apart, in_order.table, in_order.deviations)
-            sums = Totals(in_order.table, in_order.excluded)
+            sums = in_order.totals
             shells = None
             if not _nothing(in_order.where.codes):
                 shells = assigned(in_order.where, asked.shells, asked.cell, group)

@@ -47,6 +47,11 @@ class InOrder(NamedTuple):
     excluded: NDArray[np.int64]
     """How many observations do not count, by the reasons `EXCLUDED`."""
 
+    @property
+    def totals(self) -> Totals:
+        """What merging needs of this."""
+        return Totals(self.table, self.excluded, ~self.where.allowed)
+
 
 class _Part(NamedTuple):
     """What is found in one stretch."""
@@ -99,7 +104,7 @@ def first_sums(observations: Observations, together: bool) -> Totals:
     """
     in_order = pass_in_order(observations, together, None)
     if in_order is not None:
-        return Totals(in_order.table, in_order.excluded)
+        return in_order.totals
     (sums,) = compute(observations, first_pass(observations.passes(1)[0]))
     return Totals(*sums)
 

@@ -201,7 +201,9 @@ def merged_dataset(
     kinds = [ds[name].dtype for name in labels]
     dtype = np.float32 if all(kind.kind == "f" and kind.itemsize <= 4 for kind in kinds) else float
     merged = estimates(sums.table, weights, errors, friedel == "separate", dtype)
-    absent = group.absent(merged.hkl) if group.translations.any() else np.zeros(1, np.bool_)
+    absent = sums.absent
+    if absent is None:
+        absent = group.absent(merged.hkl)
     n_absent = int(np.count_nonzero(absent))
     if drop_absent and n_absent:
         merged = merged.select(~absent)
@@ -234,4 +236,4 @@ def _without_origin(sums: Totals) -> tuple[Totals, int]:
     table = sums.table.whole()
     others = np.ones(len(table.codes), np.bool_)
     others[at_origin(table.codes)] = False
-    return sums._replace(table=table.select(others)), count
+    return sums._replace(table=table.select(others), absent=None), count

@@ -126,6 +126,9 @@ class Totals(NamedTuple):
     """Sums over the observations of each unique reflection, mates apart."""
     excluded: NDArray[np.int64]
     """How many observations do not count, by the reasons `xrefl.merging.grouping.EXCLUDED`."""
+    absent: NDArray[np.bool_] | None = None
+    """Which of the unique reflections, mates as one, are systematically absent, if that is known
+    already; 0 0 0 is."""
 
 
 def merge_mates(table: Table) -> Table:
