@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import gzip
 import io
 import os
 import subprocess
-import warnings
 
 import gemmi
 import numpy as np
@@ -16,49 +14,11 @@ import pytest
 import xrefl
 from tests import mtz_bytes
 from tests.ccp4_bytes import map_bytes
-from tests.test_cli import COMMAND
-from tests.test_cli import run as run_process
-from xrefl.cli import main
+from tests.commands import COMMAND, facts, failure, ok, run, run_process
 
 MTZ = str(xrefl.tutorial.path("5wkd"))
 CIF = str(xrefl.tutorial.path("5wkd", kind="sf-mmcif"))
 WITHOUT = str(xrefl.tutorial.path("5e5z"))
-
-
-def run(*arguments: object) -> subprocess.CompletedProcess[str]:
-    """Return what a command does, without the time that a process of its own takes to start."""
-    out, err = io.StringIO(), io.StringIO()
-    with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
-        patch.setattr("sys.argv", ["xrefl", *map(str, arguments)])
-        warnings.simplefilter("default")
-        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-            try:
-                main()
-            except SystemExit as stop:
-                return subprocess.CompletedProcess(
-                    arguments, int(stop.code or 0), out.getvalue(), err.getvalue()
-                )
-
-
-def facts(text: str) -> dict[str, str]:
-    """Return what a command has printed, without the name of the file."""
-    return dict(line.split(None, 1) for line in text.splitlines()[1:])
-
-
-def ok(*arguments: object, warned: int = 0) -> dict[str, str]:
-    result = run(*arguments)
-    assert result.returncode == 0, result.stderr
-    assert len(result.stderr.splitlines()) == warned, result.stderr
-    return facts(result.stdout)
-
-
-def failure(*arguments: object) -> str:
-    """Return the one line that a command ends with."""
-    result = run(*arguments)
-    assert result.returncode == 1, result.stdout + result.stderr
-    (line,) = result.stderr.splitlines()
-    assert line.startswith("xrefl: error: ")
-    return line
 
 
 @pytest.fixture(scope="module")

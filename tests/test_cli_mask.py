@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import xrefl
-from tests.test_cli import run
+from tests.commands import run_process as run
 
 MODEL = str(xrefl.tutorial.path("5wkd", kind="model"))
 

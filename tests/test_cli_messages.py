@@ -9,7 +9,7 @@ import pytest
 import xarray as xr
 
 import xrefl
-from tests.test_cli_maps import failure, run
+from tests.commands import failure, run, usage
 from xrefl.cli._remedies import on_command_line
 from xrefl.errors import CrystalError
 from xrefl.hkl.crystal import crystal
@@ -18,13 +18,6 @@ MODEL = str(xrefl.tutorial.path("5wkd", kind="model"))
 SMALL = str(xrefl.tutorial.path("4003024", kind="model"))
 MTZ = str(xrefl.tutorial.path("5wkd"))
 CIF = str(xrefl.tutorial.path("5wkd", kind="sf-mmcif"))
-
-
-def usage(*arguments: object) -> str:
-    """Return what a command says of arguments that make no sense, without the frame."""
-    result = run(*arguments)
-    assert result.returncode == 2, result.stdout + result.stderr
-    return " ".join(result.stderr.replace("│", "").split())
 
 
 def lines(*arguments: object) -> list[str]:

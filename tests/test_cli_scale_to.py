@@ -12,9 +12,8 @@ import pytest
 import xarray as xr
 
 import xrefl
-from tests.test_cli import COMMAND
-from tests.test_cli_maps import failure, run
-from tests.test_cli_maps import ok as made
+from tests.commands import COMMAND, failure, run
+from tests.commands import ok as made
 
 MODEL = str(xrefl.tutorial.path("5wkd", kind="model"))
 MTZ = str(xrefl.tutorial.path("5wkd"))

@@ -11,10 +11,8 @@ import numpy as np
 import pytest
 
 import xrefl
+from tests.commands import COMMAND, failure, run, run_process
 from tests.conftest import real_files
-from tests.test_cli import COMMAND
-from tests.test_cli import run as run_process
-from tests.test_cli_maps import failure, run
 
 MODEL = str(xrefl.tutorial.path("5wkd", kind="model"))
 SMALL = str(xrefl.tutorial.path("4003024", kind="model"))

@@ -7,6 +7,7 @@ import warnings
 import numpy as np
 import pytest
 import xarray as xr
+from scipy.spatial.transform import Rotation
 
 import xrefl
 from tests.conftest import real_files
@@ -16,6 +17,7 @@ from tests.test_algebra import CELL, miller, one_of_each
 from xrefl.crystal.op import Op
 from xrefl.crystal.spacegroup import SpaceGroup
 from xrefl.errors import CrystalError, CrystalWarning, DroppedWarning, MillerIndexError
+from xrefl.hkl.orientation import busing_levy
 
 OPERATORS = {
     "P 21 21 21": ["k,l,h", "x+1/4,y,z-1/6", "z+1/3,x,y"],
@@ -140,6 +142,29 @@ def unmerged() -> xr.Dataset:
     )
     ds["h"].attrs["indices"] = "original"
     return ds
+
+
+@pytest.mark.parametrize("op", ["k,l,h", "-h-k,k,-l", "h,k/2,l"])
+def test_the_orientation_of_batches(op):
+    ds = xrefl.tutorial.open("5wkd").xtal.assign_crystal(spacegroup="P 1").rename(hkl="obs")
+    ds = ds.drop_vars(["obs", *"hkl"]).assign_coords({n: ("obs", ds[n].values) for n in "hkl"})
+    u = Rotation.from_rotvec([[0.3, -1.2, 2.0], [1, 1, 1]]).as_matrix()
+    floats = np.zeros((4, 156), np.float32)
+    floats[:, :6] = ds.attrs["cell"]
+    floats[:2, 6:15] = u.swapaxes(1, 2).reshape(2, 9)
+    floats[3, 6:15] = 3.0  # no rotation
+    ds = ds.assign_coords(batch=range(4), batch_floats=(("batch", "batch_float"), floats))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DroppedWarning)
+        found = ds.xtal.reindex(op)
+    new_u = found.batch_floats.values[:, 6:15].reshape(4, 3, 3).swapaxes(1, 2)
+    np.testing.assert_allclose(new_u[:2] @ new_u[:2].swapaxes(1, 2), [np.eye(3)] * 2, atol=1e-6)
+    kept = ds.isel(obs=np.isin(ds.FP, found.FP))
+    before = u @ busing_levy(ds.xtal.cell) @ miller(kept).T
+    after = new_u[:2] @ busing_levy(found.xtal.cell) @ miller(found).T
+    np.testing.assert_allclose(after, before, atol=1e-6)
+    assert not new_u[2].any()
+    assert (new_u[3] == 3).all()
 
 
 @pytest.mark.parametrize("chunks", [None, 11])

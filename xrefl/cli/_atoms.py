@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from xrefl.cli._streams import incoming
+
 if TYPE_CHECKING:
     import xarray as xr
 
@@ -21,8 +23,8 @@ RADIATION = {
 
 def atoms_of(
     source: Path, number: int | None, cell: list[float] | None, spacegroup: str | None
-) -> xr.Dataset:
-    """Return the atoms of a file: one model, with a crystal.
+) -> tuple[xr.Dataset, Path]:
+    """Return the atoms of a file: one model, with a crystal; and what messages call the file.
 
     Raises
     ------
@@ -34,7 +36,9 @@ def atoms_of(
     """
     from xrefl.io.model.open import open_model
 
-    return _with_crystal(source, _one_model(source, open_model(source), number), cell, spacegroup)
+    content, name = incoming(source)
+    model = _one_model(name, open_model(content), number)
+    return _with_crystal(name, model, cell, spacegroup), name
 
 
 def _one_model(source: Path, model: xr.Dataset, number: int | None) -> xr.Dataset:

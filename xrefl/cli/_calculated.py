@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from xrefl.cli._files import stream
+from xrefl.cli._streams import outgoing
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -47,11 +47,12 @@ def write(
     ds = ds.assign_coords(_data_sets(ds, wavelength))
     ds = ds.assign({name: ds[name].assign_attrs(dataset_id=1) for name in ("F", "PHI")})
     ds = with_history(ds, f"From xrefl sfcalc: FC and PHIC of the model {source.name}, {radiation}")
-    if is_cif:
-        f = "F_calc" if calc["F"].attrs["units"] == "e" else "F_calc_au"
-        to_refln_cif(ds.rename(F=f, PHI="phase_calc"), stream(target))
-    else:
-        to_mtz(ds.rename(F="FC", PHI="PHIC"), stream(target))
+    with outgoing(target) as place:
+        if is_cif:
+            f = "F_calc" if calc["F"].attrs["units"] == "e" else "F_calc_au"
+            to_refln_cif(ds.rename(F=f, PHI="phase_calc"), place)
+        else:
+            to_mtz(ds.rename(F="FC", PHI="PHIC"), place)
 
 
 def _data_sets(ds: xr.Dataset, wavelength: float | None) -> dict[str, Any]:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from xrefl.cli._atoms import RADIATION, of_atoms, of_charges
 from xrefl.cli._data_to_scale import naming
-from xrefl.cli._files import number, report, stream
+from xrefl.cli._files import number, report
 from xrefl.cli._sfcalc_options import Kind
+from xrefl.cli._streams import outgoing
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -17,7 +18,13 @@ __all__ = ["write_density"]
 
 
 def write_density(
-    source: Path, model: xr.Dataset, target: Path, dmin: float, options: dict[str, Any]
+    source: Path,
+    model: xr.Dataset,
+    target: Path,
+    dmin: float,
+    options: dict[str, Any],
+    *,
+    quiet: bool,
 ) -> None:
     """Write the density of a model to a map file, and report what it is."""
     from xrefl.io.ccp4.statistics import Tally
@@ -28,7 +35,8 @@ def write_density(
         rho = density(model, dmin, **options)
     kind = Kind(options["kind"])
     label = f"density of {source.name} for {RADIATION[kind]}"
-    to_ccp4(rho.assign_attrs(labels=[label]), stream(target))
+    with outgoing(target) as place:
+        to_ccp4(rho.assign_attrs(labels=[label]), place)
     tally = Tally()
     tally.add(rho.values)
     low, high, mean, rms = tally.total()
@@ -46,6 +54,7 @@ def write_density(
             ("units", rho.attrs["units"]),
             ("values", ", ".join(f"{name} {number(one, rms)}" for name, one in of_values.items())),
         ],
+        quiet=quiet,
     )
 
 

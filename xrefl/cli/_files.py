@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING
 
 import typer
 
+from xrefl.cli._streams import refuse_terminal
 from xrefl.errors import XreflError
 
 if TYPE_CHECKING:
@@ -25,7 +25,6 @@ __all__ = [
     "require_apart",
     "require_merged",
     "require_wavelength",
-    "stream",
 ]
 
 # Å, of what is used with crystals: fast electrons to cold neutrons.
@@ -39,9 +38,10 @@ def check_suffix(target: Path, suffixes: Sequence[str], what: str) -> str:
     Raises
     ------
     BadParameter
-        It is not one of those for what is to be written.
+        It is not one of those for what is to be written; or the standard output is a terminal.
     """
     if str(target) == "-":
+        refuse_terminal(what)
         return ""
     plain = target.with_suffix("") if target.suffix.lower() == ".gz" else target
     if plain.suffix.lower() not in suffixes:
@@ -121,13 +121,10 @@ def require_merged(source: Path, ds: xr.Dataset) -> None:
     merged_index(ds)
 
 
-def stream(target: Path) -> Path | IO[bytes]:
-    """Return where to write; ``-`` is the standard output."""
-    return sys.stdout.buffer if str(target) == "-" else target
-
-
-def report(target: Path, facts: Sequence[tuple[str, str]]) -> None:
-    """Print what has been written: beside the file, if that is the standard output."""
+def report(target: Path, facts: Sequence[tuple[str, str]], *, quiet: bool = False) -> None:
+    """Print what has been written, unless quiet: beside it, if that is the standard output."""
+    if quiet:
+        return
     to_stdout = str(target) == "-"
     lines = [f"  {name:<13} {value}" for name, value in facts]
     typer.echo("\n".join(["standard output" if to_stdout else str(target), *lines]), err=to_stdout)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import typer
 
@@ -22,6 +22,7 @@ _USUAL = (
     *("FP", "FOBS", "F", "F_meas_au", "F_meas"),
 )
 _LISTED = 10
+_LIMIT = 3
 
 
 class Reference(NamedTuple):
@@ -60,8 +61,16 @@ def file_and_label(text: str) -> tuple[Path, str | None]:
     return Path(path), label
 
 
-def reference_of(text: str, merged: xr.Dataset) -> Reference:
+def reference_of(text: str, ds: xr.Dataset, spacegroup: str | None) -> Reference:
     """Return the intensities of ``FILE:I``, in which the label may be left out.
+
+    Parameters
+    ----------
+    text : str
+    ds : Dataset
+        What is to be merged.
+    spacegroup : str, optional
+        In whose Laue group, if not in that of ``ds``.
 
     Raises
     ------
@@ -74,20 +83,25 @@ def reference_of(text: str, merged: xr.Dataset) -> Reference:
     """
     import numpy as np
 
+    from xrefl.crystal.spacegroup import SpaceGroup
     from xrefl.errors import CrystalMismatchError
     from xrefl.hkl.asu import to_asu
     from xrefl.hkl.crystal import assign_crystal, crystal, is_merged
     from xrefl.io.reflections import open_reflections
 
     path, wanted = file_and_label(text)
+    own = crystal(ds)
+    if spacegroup is not None:
+        own = own._replace(spacegroup=SpaceGroup(spacegroup))
+    stated = {"cell": list(own.cell.parameters), "spacegroup": own.spacegroup.name}
     ds = open_reflections(path)
     if not is_merged(ds):
         ds = _merged_of_both(path, ds)
-    lacking = {key: merged.attrs[key] for key in ("cell", "spacegroup") if key not in ds.attrs}
+    lacking: dict[str, Any] = {key: stated[key] for key in stated if key not in ds.attrs}
     with naming(path):
         if lacking:
             ds = assign_crystal(ds, **lacking)
-        own, other = crystal(merged), crystal(ds)
+        other = crystal(ds)
         if not own.cell.is_close(other.cell):
             raise CrystalMismatchError(
                 f"its unit cell is {list(other.cell.parameters)}, and that of the observations "
@@ -156,7 +170,7 @@ def comparison(
     -------
     Dataset
         Reflections with both, ``IMEAN``, ``SIGIMEAN``, ``N``, ``reference`` (on the scale of
-        IMEAN) and ``difference``.
+        IMEAN), ``difference``, and ``off``, the difference measured in SIGIMEAN.
     list of tuple
         What to tell: k = Σ I J / Σ J² makes Σ (I - k J)² least; R = Σ|I - k J| / Σ I.
 
@@ -184,20 +198,40 @@ def comparison(
     x, y = both["IMEAN"].values, both["reference"].values
     k = float((x * y).sum() / (y * y).sum())
     both = both.assign(reference=both["reference"] * k)
-    both = both.assign(difference=both["IMEAN"] - both["reference"])
+    difference = both["IMEAN"] - both["reference"]
+    both = both.assign(difference=difference, off=(difference / both["SIGIMEAN"]).fillna(0))
     only = own.sizes["hkl"] - both.sizes["hkl"], known - both.sizes["hkl"]
     facts = [
-        ("compared with", f"{reference.path}: {reference.label}"),
-        (
-            "common",
-            f"{both.sizes['hkl']:,} reflections; {only[0]:,} were merged and are not there, "
-            f"{only[1]:,} are there alone",
-        ),
-        ("scale", f"k = {k:.5g}: IMEAN = k {reference.name} by least squares"),
+        ("compared with", f"{reference.path}: {reference.name}"),
+        ("common", _common(both.sizes["hkl"], *only, reference.path)),
+        ("scale", f"k = {k:.5g}, by which {reference.name} of that file is multiplied"),
         ("R factor", f"{_r(both):.4f}"),
         ("correlation", f"{float(correlation(both, 'IMEAN', 'reference')['cc']):.5f}"),
+        ("differences", _largest(both)),
     ]
     return both, facts
+
+
+def _common(both: int, merged: int, reference: int, path: Path) -> str:
+    only = [
+        *([f"{merged:,} were merged and are not in {path}"] if merged else []),
+        *([f"{reference:,} are in {path} alone"] if reference else []),
+    ]
+    return f"{both:,} reflections; {', '.join(only)}" if only else f"all {both:,} reflections"
+
+
+def _largest(both: xr.Dataset) -> str:
+    import numpy as np
+
+    off = abs(both["off"].values)
+    beyond, row = int((off > _LIMIT).sum()), int(np.argmax(off))
+    if not off[row]:
+        return "none"
+    hkl = " ".join(str(both[one].values[row]) for one in "hkl")
+    many = (
+        f"{beyond:,} of {len(off):,} are beyond {_LIMIT} σ" if beyond else f"none beyond {_LIMIT} σ"
+    )
+    return f"{many}; the largest is {off[row]:.2g} σ, of {hkl}"
 
 
 def _r(both: xr.Dataset) -> float:
@@ -231,13 +265,16 @@ def _digits(value: float) -> str:
 
 
 def differences(both: xr.Dataset, name: str) -> list[list[str]]:
-    """Return the columns of a table of the largest differences, measured in σ."""
+    """Return the columns of a table of the largest differences, empty if none is beyond 3 σ."""
     import numpy as np
 
     from xrefl.hkl.reflections import d
 
-    off = (both["difference"] / both["SIGIMEAN"]).values
+    off = both["off"].values
     rows = np.argsort(-abs(off), kind="stable")[:_LISTED]
+    rows = rows[abs(off[rows]) > _LIMIT]
+    if not len(rows):
+        return []
     chosen = both.isel(hkl=rows)
     return [
         *([one, *map(str, chosen[one].values.tolist())] for one in "hkl"),

@@ -1,25 +1,22 @@
-"""Statistics of merging as a table of text."""
+"""Statistics of merging as tables of text."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import typer
 
+from xrefl.cli._tables import Column, show_table
+
 if TYPE_CHECKING:
+    import pandas as pd
     import xarray as xr
 
-__all__ = ["columns_of_statistics", "show"]
+__all__ = ["columns_of_batches", "columns_of_statistics", "estimate", "show", "tell"]
 
-_ANOMALOUS = {
-    "anomalous_completeness": "an.comp.",
-    "cc_anom": "CCanom",
-    "sig_ano": "SigAno",
-}
 _HEADINGS = {
-    "n_observations": "observed",
+    "n_observations": "obs.",
     "n_unique": "unique",
     "multiplicity": "mult.",
     "completeness": "compl.",
@@ -28,10 +25,27 @@ _HEADINGS = {
     "r_meas": "Rmeas",
     "r_pim": "Rpim",
     "cc_half": "CC1/2",
+    "cc_half_random": "halves",
+}
+_ANOMALOUS = {
+    "anomalous_completeness": "an.compl.",
+    "cc_anom": "CCanom",
+    "cc_anom_random": "an.halves",
+    "sig_ano": "SigAno",
+}
+_OF_BATCHES = {
+    "n_observations": "obs.",
+    "i_over_sigma": "I/σ",
+    "scale": "scale",
+    "chi_square": "χ²",
+    "r_merge": "Rmerge",
+    "completeness": "compl.",
+    "delta_cc_half": "ΔCC1/2",
 }
 _COUNTS = ("n_observations", "n_unique")
-_DIGITS = {"multiplicity": 1, "i_over_sigma": 1, "sig_ano": 2}
+_DIGITS = {"multiplicity": 1, "i_over_sigma": 1, "sig_ano": 2, "scale": 3, "chi_square": 2}
 _PERCENT = ("completeness", "anomalous_completeness")
+_NAMES = {"cc_half": "CC1/2", "i_over_sigma": "I/σ"}
 
 
 def columns_of_statistics(stats: xr.Dataset, *, anomalous: bool) -> list[list[str]]:
@@ -48,10 +62,28 @@ def columns_of_statistics(stats: xr.Dataset, *, anomalous: bool) -> list[list[st
 
     table = statistics_table(stats)
     shells = [f"{one.dmax:.2f}-{one.dmin:.2f}" for one in table[:-1].itertuples()]
-    columns = [["d/Å", *shells, "overall"]]
-    for name, heading in (_HEADINGS | (_ANOMALOUS if anomalous else {})).items():
-        if name in table:
-            columns.append([heading, *(_text(name, value) for value in table[name])])
+    headings = _HEADINGS | (_ANOMALOUS if anomalous else {})
+    return [["d/Å", *shells, "overall"], *_columns(table, headings)]
+
+
+def columns_of_batches(stats: xr.Dataset) -> list[list[str]]:
+    """Return the columns of a table of what ``ds.xtal.batch_statistics`` returns."""
+    table = stats[[name for name in _OF_BATCHES if name in stats]].to_dataframe()
+    ends = zip(stats["batch"].values, stats["batch_last"].values, strict=True)
+    names = [f"{first}" if first == last else f"{first}-{last}" for first, last in ends]
+    return [["batches", *names], *_columns(table, _OF_BATCHES)]
+
+
+def _columns(table: pd.DataFrame, headings: dict[str, str]) -> list[list[str]]:
+    columns = []
+    for name, heading in headings.items():
+        if name not in table:
+            continue
+        cells = [_text(name, value) for value in table[name]]
+        if f"{name}_error" in table:
+            errors = table[f"{name}_error"]
+            cells = [_with_error(*one) for one in zip(cells, errors, strict=True)]
+        columns.append([heading, *cells])
     return columns
 
 
@@ -62,33 +94,58 @@ def _text(name: str, value: float) -> str:
         return "-"
     if name in _PERCENT:
         return f"{100 * value:.1f}"
-    return f"{value:.{_DIGITS.get(name, 3)}f}"
+    if name == "delta_cc_half":
+        return f"{value:+.5f}"
+    return f"{value:.{_DIGITS.get(name, 4)}f}"
 
 
-def show(title: str, columns: Sequence[Sequence[str]]) -> None:
-    """Print a table whose last row is about all: with rules on a terminal, else plain text."""
-    if sys.stdout.isatty():
-        _show_ruled(title, columns)
-        return
-    rows = list(zip(*columns, strict=True))
-    widths = [max(map(len, column)) for column in columns]
-    lines = (
-        "  ".join(f"{cell:>{width}}" for cell, width in zip(row, widths, strict=True))
-        for row in rows
-    )
-    typer.echo("\n".join(["", title, *lines]))
+def _with_error(text: str, error: float) -> str:
+    """Return a number with its standard error in units of the last digit.
+
+    Examples
+    --------
+    >>> _with_error("0.0321", 0.00042)
+    '0.0321(4)'
+    """
+    if error != error:
+        return text
+    return f"{text}({round(error * 10 ** len(text.partition('.')[2]))})"
 
 
-def _show_ruled(title: str, columns: Sequence[Sequence[str]]) -> None:
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
+def estimate(stats: xr.Dataset) -> str:
+    """Return to which resolution data are good, in words.
 
-    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
-    for heading, *_ in columns:
-        table.add_column(Text(heading), justify="right", no_wrap=True)
-    rows = list(zip(*(column[1:] for column in columns), strict=True))
-    for number, row in enumerate(rows, start=1):
-        table.add_row(*map(Text, row), end_section=number == len(rows) - 1)
-    Console(highlight=False).print(table)
+    Parameters
+    ----------
+    stats : Dataset
+        In shells.
+    """
+    from xrefl.merging.resolution_estimate import resolution_estimate
+
+    found = resolution_estimate(stats)
+    last = float(stats["dmin"].values[-1])
+    told, good = [], []
+    for name, text in _NAMES.items():
+        one = found.sel(criterion=name)
+        d, reached, limit = float(one["d"]), bool(one["reached"]), f"{float(one['threshold']):g}"
+        if d != d:
+            few = f"{text} is below {limit} in the first shell already"
+            told.append(few if reached else f"{text} is known in too few shells")
+        elif reached:
+            told.append(f"{text} falls to {limit} at {d:.2f} Å")
+        else:
+            good.append(f"{text} is above {limit}")
+    if good:
+        told.append(f"{' and '.join(good)} to the end of the data, {last:.2f} Å")
+    return "Resolution: " + "; ".join(told)
+
+
+def show(title: str, columns: Sequence[Sequence[str]], *, total: bool = True) -> None:
+    """Print a table of numbers, whose last row may be about all."""
+    table = [Column(heading, cells, right=True) for heading, *cells in columns]
+    show_table(table, title, total=total)
+
+
+def tell(text: str) -> None:
+    """Print what follows from a table."""
+    typer.echo(f"\n{text}")

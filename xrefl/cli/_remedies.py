@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import re
 
+from xrefl.cli._merging_remedies import OF_MERGING
+from xrefl.cli._reflection_remedies import OF_REFLECTIONS
+
 __all__ = ["on_command_line"]
 
 # What helps in Python, and the option that does the same; or what to do where there is none.
@@ -40,14 +43,9 @@ _REMEDIES = (
     ),
     (r", model\.isel\(atom=\.\.\.\)", " of the file"),
     (r"Check the space group, or assign the cell .*? spacegroup=\.\.\.\)", "Check --spacegroup"),
-    (r"intensity= and sigma=", "--intensity and --sigma"),
-    (r"\b(intensity|sigma|spacegroup)=\.\.\.", r"--\1"),
-    (r"dataset=, or, if they .*? with ds\.drop_vars\('dataset_wavelength'\)", "--dataset"),
-    (
-        r"with dataset= or after choosing .*? ds\.drop_\w+\('\w+'\)",
-        "with --dataset, or from files of their own",
-    ),
-    (r"partials=\"(\w+)\"", r"--partials \1"),
+    (r"which xrefl\.open_model reads", "which xrefl sfcalc reads"),
+    *OF_MERGING,
+    *OF_REFLECTIONS,
 )
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from xrefl.cli._data_to_scale import naming
-from xrefl.cli._files import stream
+from xrefl.cli._streams import outgoing
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -225,7 +225,8 @@ def write_scaled(
     )
     if is_cif:
         ds = ds.rename(_TAGS)
-    (to_refln_cif if is_cif else to_mtz)(ds, stream(target))
+    with outgoing(target) as place:
+        (to_refln_cif if is_cif else to_mtz)(ds, place)
     return list(map(str, ds.data_vars))
 
 

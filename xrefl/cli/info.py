@@ -3,226 +3,201 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import IO, TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from xrefl.cli._files import number
+from xrefl.cli._command import Quiet
+from xrefl.cli._info_batches import show_batch, show_batches
+from xrefl.cli._info_facts import columns_table, datasets_table, facts_of, texts_table
+from xrefl.cli._info_headers import show_headers, show_map_header
+from xrefl.cli._info_json import show_json, show_map_json
+from xrefl.cli._info_map import facts_of_map
+from xrefl.cli._info_model import facts_of_model
+from xrefl.cli._info_rows import show_aligned, show_tsv
+from xrefl.cli._progress import progress
+from xrefl.cli._streams import incoming
+from xrefl.cli._tables import show_facts, show_table
 
 if TYPE_CHECKING:
-    import pandas as pd
     import xarray as xr
-    from rich.table import Table
 
 __all__ = ["info"]
 
 _LARGE = 2**28
-_STATED = {"title": "title", "entry_id": "entry", "block": "block"}
+_WHAT, _ROWS = "What is told", "Reflections one by one"
 
 
 def info(
     file: Annotated[
         Path | None,
         typer.Argument(
-            help="An MTZ, CIF or SHELX hkl file, or a CCP4 map; also gzipped. Or a Zarr store or "
-            "Parquet file of xrefl."
+            metavar="[FILE]",
+            help="An MTZ, CIF or SHELX hkl file, a CCP4 map, or a model; also gzipped. Or a Zarr "
+            "store or Parquet file of xrefl. - is the standard input.",
         ),
     ] = None,
     example: Annotated[
-        str | None, typer.Option(help="Show an example or PDB entry instead, such as 5e5z.")
+        str | None,
+        typer.Option(metavar="NAME", help="Show an example or PDB entry instead, such as 5e5z."),
     ] = None,
     block: Annotated[
-        str | None, typer.Option(help="The data block of a CIF file; by default the first.")
+        str | None,
+        typer.Option(metavar="NAME", help="The data block of a CIF file; by default the first."),
     ] = None,
+    headers: Annotated[
+        bool,
+        typer.Option(
+            "--headers",
+            help="The header as it is in the file, with symmetry and history.",
+            rich_help_panel=_WHAT,
+        ),
+    ] = False,
+    batches: Annotated[
+        bool,
+        typer.Option("--batches", help="A line for each batch.", rich_help_panel=_WHAT),
+    ] = False,
+    batch: Annotated[
+        int | None,
+        typer.Option(
+            metavar="NUMBER", help="All that the header of one batch says.", rich_help_panel=_WHAT
+        ),
+    ] = None,
+    as_json: Annotated[
+        bool,
+        typer.Option("--json", help="The same as without it, for programs.", rich_help_panel=_WHAT),
+    ] = False,
+    dump: Annotated[
+        bool,
+        typer.Option(
+            "--dump", help="Aligned columns, numbers to six digits.", rich_help_panel=_ROWS
+        ),
+    ] = False,
+    tsv: Annotated[
+        bool,
+        typer.Option(
+            "--tsv",
+            help="Columns with tabs between them, and all digits; nothing where a value is "
+            "missing.",
+            rich_help_panel=_ROWS,
+        ),
+    ] = False,
+    rows: Annotated[
+        int | None,
+        typer.Option(
+            "--rows", "-n", min=0, metavar="N", help="The first N only.", rich_help_panel=_ROWS
+        ),
+    ] = None,
+    columns: Annotated[
+        str | None,
+        typer.Option(
+            metavar="LABEL,...",
+            help="These columns only, after the indices.",
+            rich_help_panel=_ROWS,
+        ),
+    ] = None,
+    quiet: Quiet = False,
 ) -> None:
-    """Show the crystal, the data sets and the columns of a reflection file, or what a map is.
+    """Show what is in a file of reflections, or what a map or a model is.
+
+    By default that is the crystal, the data sets, and statistics of each column.
+    Files may be larger than memory.
 
     Example: xrefl info data.mtz
+
+    Example: xrefl info data.mtz --tsv --columns FP,SIGFP > data.tsv
     """
     from xrefl import tutorial
+    from xrefl.errors import FormatError
     from xrefl.io.guess import looks_like_map
     from xrefl.io.reflections import open_reflections
     from xrefl.io.source import as_source
 
     if (file is None) == (example is None):
         raise typer.BadParameter("give either a FILE or --example NAME")
+    chosen = [headers, batches, batch is not None, as_json, dump, tsv]
+    if sum(chosen) > 1:
+        raise typer.BadParameter(
+            "give one of --headers, --batches, --batch, --json, --dump and --tsv"
+        )
+    if not (dump or tsv) and (rows is not None or columns is not None):
+        raise typer.BadParameter("--rows and --columns are for reflections: give --dump or --tsv")
     path = file if example is None else tutorial.path(example)
     assert path is not None
+    content: Any
+    content, path = incoming(path)
     large = path.is_file() and path.stat().st_size > _LARGE  # small ones need not wait for dask
-    if not path.is_dir() and looks_like_map(as_source(path).read(0, 2**8)):
-        if block is not None:
-            raise typer.BadParameter(f"--block: {path} is a map, which has no data blocks")
-        return _show_map(path, chunks={} if large else None)
+    chunks: dict[str, int] | None = {} if large else None
+    if not path.is_dir() and looks_like_map(as_source(content).read(0, 2**8)):
+        if block is not None or batches or batch is not None or dump or tsv:
+            raise typer.BadParameter(
+                f"{path} is a map, which has no data blocks, no batches and no reflections"
+            )
+        _show_map(path, content, chunks, headers=headers, as_json=as_json)
+        return
     options = {} if block is None else {"block": block}
-    _show(path, open_reflections(path, chunks={} if large else None, **options))
+    try:
+        ds = open_reflections(content, chunks=chunks, **options)
+    except FormatError:
+        if any(chosen) or path.is_dir() or not _shown_as_model(path, content, block):
+            raise
+        return
+    if headers:
+        show_headers(path, content, ds)
+    elif batches:
+        show_batches(path, ds)
+    elif batch is not None:
+        show_batch(path, ds, batch)
+    elif dump or tsv:
+        (show_tsv if tsv else show_aligned)(path, ds, columns, rows)
+    elif as_json:
+        show_json(path, ds, quiet=quiet)
+    else:
+        _show(path, ds, quiet=quiet)
 
 
-def _show(path: Path, ds: xr.Dataset) -> None:
-    from rich.console import Console
-
+def _show(path: Path, ds: xr.Dataset, *, quiet: bool) -> None:
     from xrefl.hkl.summary import column_summary
 
-    console = Console(highlight=False, markup=False, soft_wrap=True)
-    console.print(str(path), style="bold")
-    for name, value in _facts(ds):
-        console.print(f"  {name:<13} {value}")
+    with progress("reading", quiet=quiet):
+        facts = facts_of(ds)
+        summary = column_summary(ds)
+    show_facts(str(path), facts)
     if "dataset_id" in ds.coords:
-        console.print()
-        console.print(_dataset_table(ds))
-    console.print()
-    summary = column_summary(ds)
-    console.print(_column_table(summary))
-    if (texts := _text_table(summary)) is not None:
-        console.print(texts)
+        show_table(datasets_table(ds))
+    show_table(columns_table(summary))
+    if (texts := texts_table(summary)) is not None:
+        show_table(texts)
 
 
-def _show_map(path: Path, chunks: dict[str, int] | None) -> None:
-    from rich.console import Console
+def _shown_as_model(path: Path, content: Path | IO[bytes], block: str | None) -> bool:
+    """Show what a model is, and return whether there is one."""
+    from xrefl.errors import FormatError
+    from xrefl.io.model.open import open_model
 
-    from xrefl.fourier.coverage import placement
-    from xrefl.fourier.statistics import statistics
+    try:
+        model = open_model(content, block=block)
+    except FormatError:
+        return False
+    show_facts(str(path), facts_of_model(model))
+    return True
+
+
+def _show_map(
+    path: Path,
+    content: Path | IO[bytes],
+    chunks: dict[str, int] | None,
+    *,
+    headers: bool,
+    as_json: bool,
+) -> None:
     from xrefl.io.ccp4.open import open_ccp4
 
-    rho = open_ccp4(path, chunks=chunks)
-    place = placement(rho)
-    facts = [
-        ("space group", _spacegroup(rho)),
-        ("unit cell", _cell(rho)),
-        ("points", _by(place.size)),
-    ]
-    if place.size != place.grid or any(place.start):
-        first = ", ".join(map(str, place.start))
-        facts.append(("part of", f"a cell of {_by(place.grid)} points, from ({first}) on"))
-    if "cell" in rho.attrs:
-        steps = (edge / n for edge, n in zip(rho.attrs["cell"], place.grid, strict=False))
-        facts.append(("steps", " x ".join(f"{step:.3f}" for step in steps) + " Å"))
-    if "origin" in rho.attrs:
-        facts.append(("origin", "  ".join(f"{one:g}" for one in rho.attrs["origin"]) + "  (Å)"))
-    found = {name: float(value) for name, value in statistics(rho).compute().items()}
-    names = {"min": "minimum", "max": "maximum", "mean": "average", "rms": "sigma"}
-    values = (f"{name} {number(found[key], found['sigma'])}" for name, key in names.items())
-    facts.append(("values", ", ".join(values)))
-    if missing := rho.size - int(found["points"]):
-        facts.append(("missing", f"{missing:,} points"))
-    facts += [("label", line) for line in rho.attrs.get("labels", ())]
-    console = Console(highlight=False, markup=False, soft_wrap=True)
-    console.print(str(path), style="bold")
-    for name, value in facts:
-        console.print(f"  {name:<13} {value}")
-
-
-def _by(size: tuple[int, ...]) -> str:
-    return " x ".join(map(str, size))
-
-
-def _facts(ds: xr.Dataset) -> list[tuple[str, str]]:
-    from xrefl.hkl.crystal import is_merged
-    from xrefl.hkl.reflections import resolution
-
-    facts = [(name, str(ds.attrs[key])) for key, name in _STATED.items() if ds.attrs.get(key)]
-    if others := [one for one in ds.encoding.get("blocks", ()) if one != ds.attrs["block"]]:
-        facts.append(("other blocks", ", ".join(others)))
-    facts += [("space group", _spacegroup(ds)), ("unit cell", _cell(ds))]
-    if "wavelength" in ds.attrs:
-        facts.append(("wavelength", f"{ds.attrs['wavelength']:g} Å"))
-    merged = is_merged(ds)
-    count = ds.sizes["hkl" if merged else "obs"]
-    if count and "cell" in ds.attrs:
-        low, high = resolution(ds)
-        facts.append(("resolution", f"{low:.3f} to {high:.3f} Å"))
-        possible = _possible(ds, high) if merged and "spacegroup" in ds.attrs else ""
+    if headers:
+        show_map_header(content)
+        return
+    rho = open_ccp4(content, chunks=chunks)
+    if as_json:
+        show_map_json(path, rho)
     else:
-        possible = ""
-    facts.append(("reflections" if merged else "observations", f"{count:,}{possible}"))
-    if "batch" in ds.coords:
-        first, last = ds["batch"].values[[0, -1]]
-        phi = ds["batch_phi_start"].values[0], ds["batch_phi_end"].values[-1]
-        facts.append(
-            (
-                "batches",
-                f"{ds.sizes['batch']:,}, numbers {first} to {last}, phi {phi[0]:g}° to {phi[1]:g}°",
-            )
-        )
-    facts += [("history", line) for line in ds.attrs.get("history", ())]
-    return facts
-
-
-def _spacegroup(ds: xr.Dataset | xr.DataArray) -> str:
-    from xrefl.crystal.spacegroup import SpaceGroup
-
-    if "spacegroup" not in ds.attrs:
-        return "not stated"
-    group = SpaceGroup(ds.attrs["spacegroup"])
-    return f"{group.name} (number {group.number})"
-
-
-def _cell(ds: xr.Dataset | xr.DataArray) -> str:
-    if "cell" not in ds.attrs:
-        return "not stated"
-    return "  ".join(f"{one:g}" for one in ds.attrs["cell"]) + "  (Å, degrees)"
-
-
-def _possible(ds: xr.Dataset, high: float) -> str:
-    from xrefl.crystal.generate import count_reflections
-    from xrefl.hkl.crystal import crystal
-
-    # The margin keeps the reflection at the limit itself.
-    possible = count_reflections(*crystal(ds), high * (1 - 1e-6))
-    return f" (the asymmetric unit has {possible:,})"
-
-
-def _dataset_table(ds: xr.Dataset) -> Table:
-    from xrefl.hkl.datasets import datasets_of
-
-    table = _table("id", "project", "crystal", "data set", "wavelength")
-    for one in datasets_of(ds):
-        wavelength = "" if one.wavelength != one.wavelength else f"{one.wavelength:g}"
-        _add_row(table, str(one.id), one.project, one.crystal, one.name, wavelength)
-    return table
-
-
-def _column_table(summary: pd.DataFrame) -> Table:
-    """Return a table of the columns of numbers, with their data sets where there are some."""
-    with_sets = bool((summary["dataset_id"] != "").any())
-    names = ["column", "type", *(["set"] if with_sets else []), "min", "max", "mean", "missing"]
-    table = _table(*names)
-    for column in table.columns[-4:]:
-        column.justify = "right"
-    for label, row in summary[summary["values"] == ""].iterrows():
-        numbers = (float(row[name]) for name in ("min", "max", "mean"))
-        _add_row(
-            table,
-            str(label),
-            str(row["type"]),
-            *([str(row["dataset_id"])] if with_sets else []),
-            *("" if number != number else f"{number:.6g}" for number in numbers),
-            f"{row['missing']:,}" if row["missing"] else "",
-        )
-    return table
-
-
-def _text_table(summary: pd.DataFrame) -> Table | None:
-    """Return a table of the columns of text, None where there are none."""
-    texts = summary[summary["values"] != ""]
-    if texts.empty:
-        return None
-    table = _table("column", "values (and how many rows have them)")
-    for label, row in texts.iterrows():
-        _add_row(table, str(label), str(row["values"]))
-    return table
-
-
-def _table(*columns: str) -> Table:
-    from rich import box
-    from rich.table import Table
-
-    table = Table(*columns, box=box.SIMPLE_HEAD, pad_edge=False)
-    for column in table.columns:
-        column.overflow = "fold"
-    return table
-
-
-def _add_row(table: Table, *cells: str) -> None:
-    from rich.text import Text
-
-    table.add_row(*map(Text, cells))  # as it is: a name may have brackets in it
+        show_facts(str(path), facts_of_map(rho))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from xrefl.cli._command import Quiet
 from xrefl.cli._files import (
     check_suffix,
     numbers,
@@ -14,8 +15,8 @@ from xrefl.cli._files import (
     report,
     require_apart,
     require_merged,
-    stream,
 )
+from xrefl.cli._streams import incoming, outgoing
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -31,11 +32,15 @@ _TAGS = (
 )
 # A reflection just on the limit has no room.
 _BEYOND = 1 + 1e-6
+_MAP, _WHICH, _COLUMNS = "The map", "Which reflections", "The columns"
 
 
 def map2sf(
     source: Annotated[
-        Path, typer.Argument(metavar="IN.ccp4", help="A CCP4 or MRC map, gzipped or not.")
+        Path,
+        typer.Argument(
+            metavar="IN.ccp4", help="A CCP4 or MRC map, gzipped or not; - is the standard input."
+        ),
     ],
     target: Annotated[
         Path,
@@ -46,7 +51,10 @@ def map2sf(
     ],
     dmin: Annotated[
         float | None,
-        typer.Option(help="High-resolution limit, Å; default: twice the largest step of the grid."),
+        typer.Option(
+            help="High-resolution limit, Å; default: twice the largest step of the grid.",
+            rich_help_panel=_WHICH,
+        ),
     ] = None,
     f: Annotated[
         str | None,
@@ -55,6 +63,7 @@ def map2sf(
             "-f",
             metavar="LABEL",
             help="Name of the amplitudes; default FWT (CIF: pdbx_FWT).",
+            rich_help_panel=_COLUMNS,
         ),
     ] = None,
     phi: Annotated[
@@ -64,29 +73,43 @@ def map2sf(
             "-p",
             metavar="LABEL",
             help="Name of the phases; default PHWT (CIF: pdbx_PHWT).",
+            rich_help_panel=_COLUMNS,
         ),
     ] = None,
     base: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Reflections that the two columns are added to."),
+        typer.Option(
+            metavar="FILE",
+            help="Reflections that the two columns are added to.",
+            rich_help_panel=_COLUMNS,
+        ),
     ] = None,
     cell: Annotated[
         str | None,
-        typer.Option(metavar="A,B,C,AL,BE,GA", help="Unit cell, if the map has none."),
+        typer.Option(
+            metavar="A,B,C,AL,BE,GA", help="Unit cell, if the map has none.", rich_help_panel=_MAP
+        ),
     ] = None,
     spacegroup: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="Space group, in place of that in the map."),
+        typer.Option(
+            metavar="NAME", help="Space group, in place of that in the map.", rich_help_panel=_MAP
+        ),
     ] = None,
     unblur: Annotated[
-        float, typer.Option(metavar="B", help="Multiply F by exp(B/4d²), B in Å².")
+        float,
+        typer.Option(metavar="B", help="Multiply F by exp(B/4d²), B in Å².", rich_help_panel=_MAP),
     ] = 0.0,
     with_000: Annotated[
-        bool, typer.Option("--with-000", help="List the reflection 0 0 0.")
+        bool, typer.Option("--with-000", help="List the reflection 0 0 0.", rich_help_panel=_WHICH)
     ] = False,
     with_absent: Annotated[
-        bool, typer.Option("--with-absent", help="List systematically absent reflections.")
+        bool,
+        typer.Option(
+            "--with-absent", help="List systematically absent reflections.", rich_help_panel=_WHICH
+        ),
     ] = False,
+    quiet: Quiet = False,
 ) -> None:
     """Calculate amplitudes and phases from a map.
 
@@ -112,7 +135,8 @@ def map2sf(
     from xrefl.io.refln_cif.write import to_refln_cif
 
     there = None if base is None else _base(base, suffix, (f, phi))
-    part = _with_crystal(source, open_ccp4(source), edges, spacegroup).load()
+    content, source = incoming(source)
+    part = _with_crystal(source, open_ccp4(content), edges, spacegroup).load()
     _require_values(source, part)
     rho = complete_cell(part)
     if spacegroup is not None and rho is part:
@@ -138,13 +162,12 @@ def map2sf(
         _warn_of_tags(f, phi)
         for label in (f, phi):
             ds[label].attrs["cif_tag"] = f"_refln.{label}"
-        to_refln_cif(ds, stream(target))
-    else:
-        to_mtz(ds, stream(target))
+    with outgoing(target) as place:
+        (to_refln_cif if suffix == ".cif" else to_mtz)(ds, place)
     facts = _facts(ds, f, phi)
     if rho is not part:
         facts.append(("map", f"{_points(part)} points, completed to {_points(rho)}"))
-    report(target, facts)
+    report(target, facts, quiet=quiet)
 
 
 def _base(path: Path, suffix: str, labels: tuple[str, str]) -> xr.Dataset:

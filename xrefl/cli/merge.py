@@ -2,211 +2,84 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import typer
 
-from xrefl.cli._data_to_scale import naming
+from xrefl.cli import _merging_options as of
+from xrefl.cli import _merging_summary as summary
+from xrefl.cli._command import Quiet
 from xrefl.cli._engine import bytes_of, engine
-from xrefl.cli._files import check_suffix, numbers, report, require_apart
+from xrefl.cli._files import numbers, report
 from xrefl.cli._merged_comparison import (
+    Reference,
     by_shell,
     comparison,
     differences,
-    file_and_label,
     reference_of,
 )
-from xrefl.cli._merging_table import columns_of_statistics, show
-from xrefl.cli._observations import observations_of, require_no_observations
+from xrefl.cli._merging_checks import Wanted, check_numbers, error_model_of, given, suffix_of
+from xrefl.cli._merging_table import (
+    columns_of_batches,
+    columns_of_statistics,
+    estimate,
+    show,
+    tell,
+)
+from xrefl.cli._observations import Reading, Runs, observations_of, require_no_observations
 from xrefl.errors import XreflError
 
 if TYPE_CHECKING:
     import xarray as xr
 
+    from xrefl.merging.error_model import ErrorModel
+    from xrefl.merging.observations import Labels
+
 __all__ = ["merge"]
 
-_COLUMNS, _OBSERVATIONS = "What is merged", "Observations"
-_TOLD, _WORK = "What is told", "Work"
-
-
-class Weights(StrEnum):
-    """How observations weigh in the mean."""
-
-    inverse_variance = "inverse_variance"
-    unweighted = "unweighted"
-
-
-class Weighting(StrEnum):
-    """How R factors and CC1/2 are weighted."""
-
-    aimless = "aimless"
-    xds = "xds"
-    unweighted = "unweighted"
-
-
-class Errors(StrEnum):
-    """Where standard deviations of means come from."""
-
-    sigmas = "sigmas"
-    scatter = "scatter"
-    larger = "larger"
-
-
-class Partials(StrEnum):
-    """What becomes of partial observations."""
-
-    sum = "sum"
-    exclude = "exclude"
-    keep = "keep"
+_IMAGES = "pdbx_image_id"  # what mmCIF calls the number of a batch
 
 
 def merge(
-    files: Annotated[
-        list[Path],
-        typer.Argument(
-            metavar="IN... [OUT]",
-            help="Unmerged observations: MTZ, SF-mmCIF, SHELX hkl, or a Zarr store; and, last of "
-            "several names, the file to write: .mtz or .cif, also .gz.",
-        ),
-    ],
-    intensity: Annotated[
-        str | None,
-        typer.Option(metavar="LABEL", help="Intensities.", rich_help_panel=_COLUMNS),
-    ] = None,
-    sigma: Annotated[
-        str | None,
-        typer.Option(metavar="LABEL", help="Their standard deviations.", rich_help_panel=_COLUMNS),
-    ] = None,
-    anom: Annotated[
-        bool,
-        typer.Option("--anom", help="Merge Friedel mates also apart.", rich_help_panel=_COLUMNS),
-    ] = False,
-    spacegroup: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME", help="Merge in the Laue group of this.", rich_help_panel=_COLUMNS
-        ),
-    ] = None,
-    cell: Annotated[
-        str | None,
-        typer.Option(
-            metavar="A,B,C,AL,BE,GA",
-            help="Unit cell, if the file has none.",
-            rich_help_panel=_COLUMNS,
-        ),
-    ] = None,
-    dmin: Annotated[
-        float | None, typer.Option(help="Only d >= DMIN, Å.", rich_help_panel=_COLUMNS)
-    ] = None,
-    dmax: Annotated[
-        float | None, typer.Option(help="Only d < DMAX, Å.", rich_help_panel=_COLUMNS)
-    ] = None,
-    drop_absent: Annotated[
-        bool,
-        typer.Option(
-            "--drop-absent", help="Leave systematic absences out.", rich_help_panel=_COLUMNS
-        ),
-    ] = False,
-    weights: Annotated[
-        Weights,
-        typer.Option(
-            metavar="WEIGHTS",
-            help="inverse_variance (1/σ²) or unweighted.",
-            rich_help_panel=_OBSERVATIONS,
-        ),
-    ] = Weights.inverse_variance,
-    errors: Annotated[
-        Errors,
-        typer.Option(
-            metavar="ERRORS",
-            help="Standard deviations from the sigmas, the scatter, or the larger of both.",
-            rich_help_panel=_OBSERVATIONS,
-        ),
-    ] = Errors.sigmas,
-    reject: Annotated[
-        float | None,
-        typer.Option(
-            metavar="THRESHOLD",
-            help="Leave out what is further from the others, in standard deviations.",
-            rich_help_panel=_OBSERVATIONS,
-        ),
-    ] = None,
-    partials: Annotated[
-        Partials | None,
-        typer.Option(
-            metavar="RULE",
-            help="sum, exclude or keep observations that M/ISYM marks as partial.",
-            rich_help_panel=_OBSERVATIONS,
-        ),
-    ] = None,
-    dataset: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME", help="Data set, if there are several.", rich_help_panel=_OBSERVATIONS
-        ),
-    ] = None,
-    nobs: Annotated[
-        bool,
-        typer.Option(
-            "--nobs", help="Also write N, the numbers of observations.", rich_help_panel=_TOLD
-        ),
-    ] = False,
-    stats: Annotated[
-        bool,
-        typer.Option("--stats", help="Print how well observations agree.", rich_help_panel=_TOLD),
-    ] = False,
-    shells: Annotated[
-        int, typer.Option(min=1, metavar="N", help="Number of shells.", rich_help_panel=_TOLD)
-    ] = 20,
-    r_weights: Annotated[
-        Weighting,
-        typer.Option(
-            "--r-weights",
-            metavar="AS",
-            help="R factors and CC1/2 as in aimless, as in xds, or unweighted.",
-            rich_help_panel=_TOLD,
-        ),
-    ] = Weighting.aimless,
-    compare: Annotated[
-        str | None,
-        typer.Option(
-            metavar="FILE:I",
-            help="Tell how well merged intensities agree with those of this file.",
-            rich_help_panel=_TOLD,
-        ),
-    ] = None,
-    quiet: Annotated[
-        bool,
-        typer.Option(
-            "--quiet", "-q", help="Print only tables and warnings.", rich_help_panel=_TOLD
-        ),
-    ] = False,
-    scheduler: Annotated[
-        str | None,
-        typer.Option(
-            metavar="ADDRESS",
-            help="Let the cluster of this dask.distributed scheduler do the work.",
-            rich_help_panel=_WORK,
-        ),
-    ] = None,
-    memory: Annotated[
-        str | None,
-        typer.Option(
-            metavar="SIZE",
-            help="Use about so much, as 2GB; sums take 0.5 kB for each unique reflection, anyway.",
-            rich_help_panel=_WORK,
-        ),
-    ] = None,
+    context: typer.Context,
+    files: of.Files,
+    run: of.RunName = None,
+    select: of.Select = None,
+    dataset: of.Dataset = None,
+    cell: of.Cell = None,
+    dmin: of.Dmin = None,
+    dmax: of.Dmax = None,
+    intensity: of.Intensity = None,
+    sigma: of.Sigma = None,
+    spacegroup: of.SpaceGroupName = None,
+    anom: of.Anom = False,
+    drop_absent: of.DropAbsent = False,
+    weights: of.WeightsRule = of.Weights.inverse_variance,
+    errors: of.ErrorsRule = of.Errors.sigmas,
+    error_model: of.ErrorModelRule = None,
+    reject: of.Reject = None,
+    partials: of.PartialsRule = None,
+    stats: of.Stats = False,
+    batches: of.Batches = None,
+    compare: of.Compare = None,
+    nobs: of.Nobs = False,
+    shells: of.Shells = 20,
+    r_weights: of.RWeights = of.Weighting.aimless,
+    seed: of.Seed = None,
+    jackknife: of.Jackknife = False,
+    scheduler: of.Scheduler = None,
+    memory: of.Memory = None,
+    quiet: Quiet = False,
 ) -> None:
     """Merge unmerged observations, and tell how well they agree.
 
     Several files are merged together, as runs of one crystal. With one name
-    nothing is written: give --stats or --compare. OUT has IMEAN and SIGIMEAN,
-    with --anom also I(+), SIGI(+), I(-) and SIGI(-).
+    nothing is written: give --stats, --batches or --compare. OUT has IMEAN
+    and SIGIMEAN, with --anom also I(+), SIGI(+), I(-) and SIGI(-).
 
     --stats prints shells of equal volume, or without a unit cell all together.
 
@@ -216,34 +89,21 @@ def merge(
     Example: xrefl merge unmerged.mtz merged.mtz --anom --stats
     """
     sources, target = (files[:-1], files[-1]) if len(files) > 1 else (files, None)
-    if target is None and not stats and compare is None:
-        raise typer.BadParameter("give OUT, the file to write, or --stats or --compare")
-    suffix = _checked(target, sources, compare, nobs)
+    wanted, options = Wanted(target, stats, batches, compare), given(context)
+    suffix = suffix_of(wanted, sources, options)
     edges = None if cell is None else numbers(cell, 6, "--cell")
-    if scheduler is not None and memory is not None:
-        raise typer.BadParameter(
-            "--memory is for work on this computer; workers of a cluster have limits of their own"
-        )
-    if reject is not None and not 0 < reject < float("inf"):
-        raise typer.BadParameter(f"--reject takes standard deviations above 0, not {reject:g}")
+    check_numbers(reject, seed, scheduler, memory)
+    model = error_model_of(error_model)
     size = bytes_of(memory)
     require_no_observations(target)
 
-    from xrefl.crystal.spacegroup import SpaceGroup
-    from xrefl.errors import CrystalError
-    from xrefl.hkl.reflections import resolution
-    from xrefl.merging.merge import merge as merged_of
-    from xrefl.merging.statistics import merging_statistics
-    from xrefl.merging.together import merge_with_statistics
-
-    ds = observations_of(sources, cell=edges, dmin=dmin, dmax=dmax)
-    needs_cell = target is not None or compare is not None
-    if needs_cell and "cell" not in ds.attrs:
-        raise CrystalError(f"{sources[0]}: no unit cell is stated; give one with --cell")
-    options: dict[str, Any] = {
+    runs = observations_of(sources, Reading(run, select or (), edges, spacegroup, dmin, dmax))
+    for note in [] if quiet else runs.notes:
+        typer.echo(f"xrefl: {note}", err=True)
+    _require_cell(runs, wanted, shells if "shells" in options else None)
+    choice: dict[str, Any] = {
         "intensity": intensity,
         "sigma": sigma,
-        "friedel": "separate" if anom else "merge",
         "spacegroup": spacegroup,
         "reject": reject,
         "partials": partials and partials.value,
@@ -255,44 +115,132 @@ def merge(
         "drop_absent": drop_absent,
     }
     of_shells: dict[str, Any] = {
-        "shells": shells if "cell" in ds.attrs else None,
+        "shells": shells if "cell" in runs.ds.attrs else None,
         "weighting": r_weights.value,
+        "seed": seed,
+        "jackknife": jackknife,
     }
-    merged, found = None, None
-    with engine(scheduler, size, quiet=quiet), naming(*sources), _named_shells(shells):
-        if needs_cell and stats:
-            merged, found = merge_with_statistics(ds, **options, **means, **of_shells)
-        elif needs_cell:
-            merged = merged_of(ds, **options, **means)
-        else:
-            found = merging_statistics(ds, **options, **of_shells)
+    reference = None if compare is None else reference_of(compare, runs.ds, spacegroup)
+    with engine(scheduler, size, quiet=quiet), runs.naming(), _named_shells(shells), _once(quiet):
+        found = _found(runs.ds, wanted, choice, means, of_shells, model, anom=anom)
 
-    told = merged if merged is not None else found
-    assert told is not None
-    group = SpaceGroup(told.attrs["spacegroup"])
     facts = [
-        ("from", f"{', '.join(map(str, sources))}: {ds.sizes['obs']:,} observations"),
-        *_counts(told),
-        ("space group", f"{group.name} (number {group.number})"),
+        summary.origin(runs, Reading(dmin=dmin, dmax=dmax)),
+        *summary.means(
+            found.labels,
+            found.model,
+            model == "fit",
+            None if found.merged is None else (weights, errors),
+        ),
+        *summary.counts(found.told[0], runs.ds.sizes["obs"], found.labels, choice),
+        ("space group", _group(found.told[0])),
     ]
-    both, reference = None, None
-    if merged is not None:
-        facts.append(("reflections", _reflections(merged, drop_absent)))
-        low, high = resolution(merged)
-        facts.append(("resolution", f"{low:.3f} to {high:.3f} Å"))
-        if compare is not None:
-            reference = reference_of(compare, merged)
-            both, agreement = comparison(merged, reference)
+    both = None
+    if found.merged is not None:
+        written = [] if target is None else [_write(found.merged, target, suffix, nobs)]
+        facts += [*summary.of_reflections(found.merged, drop_absent), *written]
+        if reference is not None:
+            both, agreement = comparison(found.merged, reference)
             facts += agreement
-    if target is not None and merged is not None:
-        facts.append(("columns", ", ".join(_write(merged, target, suffix, nobs))))
-    if not quiet:
-        report(sources[0] if target is None else target, facts)
-    if found is not None:
-        show("Agreement of observations", columns_of_statistics(found, anomalous=anom))
+    facts += summary.statistics(found.statistics, r_weights, anom=anom)
+    report(sources[0] if target is None else target, facts, quiet=quiet)
+    _show_statistics(found, anom=anom)
     if both is not None and reference is not None:
+        _show_comparison(both, reference, shells if found.in_shells else None)
+
+
+class _Found(NamedTuple):
+    """What was asked for."""
+
+    labels: Labels
+    model: ErrorModel | None
+    merged: xr.Dataset | None
+    by_shell: xr.Dataset | None
+    by_batch: xr.Dataset | None
+
+    @property
+    def in_shells(self) -> bool:
+        """Whether statistics are in shells of resolution."""
+        return self.by_shell is not None and "shell" in self.by_shell.dims
+
+    @property
+    def statistics(self) -> list[xr.Dataset]:
+        """Those that there are."""
+        return [one for one in (self.by_shell, self.by_batch) if one is not None]
+
+    @property
+    def told(self) -> list[xr.Dataset]:
+        """All that there is; each has the numbers of observations in its attributes."""
+        return [*([] if self.merged is None else [self.merged]), *self.statistics]
+
+
+def _found(
+    ds: xr.Dataset,
+    wanted: Wanted,
+    options: dict[str, Any],
+    means: dict[str, Any],
+    of_shells: dict[str, Any],
+    model: ErrorModel | str | None,
+    *,
+    anom: bool,
+) -> _Found:
+    """Go over the observations."""
+    from xrefl.hkl.find import columns
+    from xrefl.merging.batches import batch_statistics
+    from xrefl.merging.fit_error_model import fit_error_model
+    from xrefl.merging.merge import merge as merged_of
+    from xrefl.merging.observations import find_columns
+    from xrefl.merging.statistics import merging_statistics
+    from xrefl.merging.together import merge_with_statistics
+
+    labels = find_columns(ds, options["intensity"], options["sigma"])
+    images: dict[str, Any] = (
+        {"batch": _IMAGES} if _IMAGES in ds and not columns(ds, type="B") else {}
+    )
+    fitted = fit_error_model(ds, **options) if isinstance(model, str) else model
+    options = options | {"friedel": "separate" if anom else "merge", "error_model": fitted}
+    merged, by_shell, by_batch = None, None, None
+    if wanted.merged and wanted.stats:
+        merged, by_shell = merge_with_statistics(ds, **options, **means, **of_shells)
+    elif wanted.merged:
+        merged = merged_of(ds, **options, **means)
+    elif wanted.stats:
+        by_shell = merging_statistics(ds, **options, **of_shells)
+    if wanted.batches is not None:
+        by_batch = batch_statistics(
+            ds, **options, **images, width=wanted.batches, weighting=of_shells["weighting"]
+        )
+    return _Found(labels, fitted, merged, by_shell, by_batch)
+
+
+def _show_statistics(found: _Found, *, anom: bool) -> None:
+    if found.by_shell is not None:
+        show("Agreement of observations", columns_of_statistics(found.by_shell, anomalous=anom))
+        if found.in_shells:
+            tell(estimate(found.by_shell))
+    if found.by_batch is not None:
+        show("Agreement by batch", columns_of_batches(found.by_batch), total=False)
+
+
+def _show_comparison(both: xr.Dataset, reference: Reference, shells: int | None) -> None:
+    if shells is not None:
         show(f"Agreement with {reference.path}", by_shell(both, shells))
-        show("Largest differences", differences(both, reference.name))
+    if worst := differences(both, reference.name):
+        show("Largest differences", worst, total=False)
+
+
+def _require_cell(runs: Runs, wanted: Wanted, shells: int | None) -> None:
+    from xrefl.errors import CrystalError
+
+    if "cell" in runs.ds.attrs:
+        return
+    if wanted.merged:
+        raise CrystalError(f"{runs.sources[0]}: no unit cell is stated; give one with --cell")
+    if shells is not None:
+        raise CrystalError(
+            f"{runs.sources[0]}: no unit cell is stated, so that there are no shells; give one "
+            "with --cell, or leave --shells out"
+        )
 
 
 @contextmanager
@@ -305,48 +253,32 @@ def _named_shells(shells: int) -> Iterator[None]:
         raise typer.BadParameter(f"--shells {shells}: {error}") from None
 
 
-def _checked(target: Path | None, sources: list[Path], compare: str | None, nobs: bool) -> str:
-    """Return the suffix of what is written, if that makes sense."""
-    path = None if compare is None else file_and_label(compare)[0]
-    if path is not None:
-        path.stat()  # raises before the work is done
-    if target is None:
-        if nobs:
-            raise typer.BadParameter("--nobs is about OUT, the file to write; give one")
-        return ""
-    if str(target) == "-":
-        raise typer.BadParameter("give OUT a name; merge prints to the standard output")
-    suffix = check_suffix(target, (".mtz", ".cif"), "what is to be written")
-    if nobs and suffix == ".cif":
-        raise typer.BadParameter("--nobs is for MTZ files: mmCIF has no tag for these numbers")
-    require_apart(target, *sources, path)
-    if not target.absolute().parent.is_dir():
-        raise FileNotFoundError(f"there is no folder {target.parent} to write {target.name} into")
-    return suffix
+@contextmanager
+def _once(quiet: bool) -> Iterator[None]:
+    """Show each warning once, and none that the summary says, too."""
+    show_warning, seen = warnings.showwarning, set()
+
+    def show_first(message: Warning | str, category: type[Warning], *more: Any) -> None:
+        text = str(message)
+        if text not in seen and (quiet or "left out of merging" not in text):
+            show_warning(message, category, *more)
+        seen.add(text)
+
+    warnings.showwarning = show_first  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        warnings.showwarning = show_warning
 
 
-def _counts(told: xr.Dataset) -> list[tuple[str, str]]:
-    """Return how many observations count, and how many do not for which reason."""
-    reasons = {
-        "n_missing": "without a number",
-        "n_sigma_not_positive": "with σ <= 0",
-        "n_000": "of 0 0 0",
-        "n_partial": "partial",
-        "n_rejected": "rejected",
-    }
-    left = [f"{told.attrs[name]:,} {text}" for name, text in reasons.items() if told.attrs[name]]
-    used = f"{told.attrs['n_observations']:,}"
-    return [("merged", f"{used} of them" + (f"; not {', '.join(left)}" if left else ""))]
+def _group(told: xr.Dataset) -> str:
+    from xrefl.crystal.spacegroup import SpaceGroup
+
+    group = SpaceGroup(told.attrs["spacegroup"])
+    return f"{group.name} (number {group.number})"
 
 
-def _reflections(merged: xr.Dataset, drop_absent: bool) -> str:
-    absent = merged.attrs["n_absent"]
-    which = "left out" if drop_absent else "among them"
-    more = f"; systematically absent, {which}: {absent:,}" if absent else ""
-    return f"{merged.sizes['hkl']:,}{more}"
-
-
-def _write(merged: xr.Dataset, target: Path, suffix: str, nobs: bool) -> list[str]:
+def _write(merged: xr.Dataset, target: Path, suffix: str, nobs: bool) -> tuple[str, str]:
     """Write merged intensities, and return what columns."""
     from xrefl.io.mtz.write import to_mtz
     from xrefl.io.refln_cif.write import to_refln_cif
@@ -357,4 +289,4 @@ def _write(merged: xr.Dataset, target: Path, suffix: str, nobs: bool) -> list[st
         to_mtz(written, target)
     else:
         to_refln_cif(written, target)
-    return list(map(str, written.data_vars))
+    return "written", ", ".join(map(str, written.data_vars))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from xrefl.cli._command import Quiet
 from xrefl.cli._files import (
     check_suffix,
     number,
@@ -15,8 +16,8 @@ from xrefl.cli._files import (
     report,
     require_apart,
     require_merged,
-    stream,
 )
+from xrefl.cli._streams import incoming, outgoing
 
 if TYPE_CHECKING:
     import numpy as np
@@ -26,11 +27,15 @@ if TYPE_CHECKING:
 __all__ = ["sf2map"]
 
 _SAMPLE = 3.0
+_WHICH, _MAP = "Coefficients", "The map"
 
 
 def sf2map(
     source: Annotated[
-        Path, typer.Argument(metavar="IN", help="Reflections: an MTZ or CIF file, gzipped or not.")
+        Path,
+        typer.Argument(
+            metavar="IN", help="Reflections: MTZ or CIF, gzipped or not; - is the standard input."
+        ),
     ],
     target: Annotated[
         Path,
@@ -40,43 +45,69 @@ def sf2map(
         ),
     ],
     difference: Annotated[
-        bool, typer.Option("--difference", "-d", help="Take the mFo-DFc coefficients.")
+        bool,
+        typer.Option(
+            "--difference", "-d", help="Take the mFo-DFc coefficients.", rich_help_panel=_WHICH
+        ),
     ] = False,
     f: Annotated[
-        str | None, typer.Option("--f", "-f", metavar="LABEL", help="Column of amplitudes.")
+        str | None,
+        typer.Option(
+            "--f", "-f", metavar="LABEL", help="Column of amplitudes.", rich_help_panel=_WHICH
+        ),
     ] = None,
     phi: Annotated[
-        str | None, typer.Option("--phi", "-p", metavar="LABEL", help="Column of phases.")
+        str | None,
+        typer.Option(
+            "--phi", "-p", metavar="LABEL", help="Column of phases.", rich_help_panel=_WHICH
+        ),
     ] = None,
     weight: Annotated[
         str | None,
         typer.Option(
             metavar="LABEL",
             help="Column to multiply the amplitudes of --f by, such as FOM.",
+            rich_help_panel=_WHICH,
         ),
     ] = None,
     block: Annotated[
-        str | None, typer.Option(help="Data block of a CIF file; by default the first with data.")
+        str | None,
+        typer.Option(
+            help="Data block of a CIF file; by default the first with data.", rich_help_panel=_WHICH
+        ),
     ] = None,
     sample: Annotated[
         float | None,
-        typer.Option("--sample", "-s", help="Steps are at most dmin divided by this; default 3."),
+        typer.Option(
+            "--sample",
+            "-s",
+            help="Steps are at most dmin divided by this; default 3.",
+            rich_help_panel=_MAP,
+        ),
     ] = None,
     grid: Annotated[
         str | None,
         typer.Option(
-            "--grid", "-g", metavar="NX,NY,NZ", help="Exact number of points, in place of --sample."
+            "--grid",
+            "-g",
+            metavar="NX,NY,NZ",
+            help="Exact number of points, in place of --sample.",
+            rich_help_panel=_MAP,
         ),
     ] = None,
     dmin: Annotated[
-        float | None, typer.Option(help="Leave reflections with d < DMIN (Å) out.")
+        float | None,
+        typer.Option(help="Leave reflections with d < DMIN (Å) out.", rich_help_panel=_WHICH),
     ] = None,
     dmax: Annotated[
-        float | None, typer.Option(help="Leave reflections with d >= DMAX (Å) out.")
+        float | None,
+        typer.Option(help="Leave reflections with d >= DMAX (Å) out.", rich_help_panel=_WHICH),
     ] = None,
     normalize: Annotated[
-        bool, typer.Option("--normalize", help="Mean 0 and standard deviation 1.")
+        bool,
+        typer.Option("--normalize", help="Mean 0 and standard deviation 1.", rich_help_panel=_MAP),
     ] = False,
+    quiet: Quiet = False,
 ) -> None:
     """Calculate a map of the unit cell from amplitudes and phases.
 
@@ -110,7 +141,8 @@ def sf2map(
     from xrefl.io.reflections import open_reflections
 
     options = {} if block is None else {"block": block}
-    ds = open_reflections(source, **options)
+    content, source = incoming(source)
+    ds = open_reflections(content, **options)
     require_merged(source, ds)
     _require_crystal(source, ds)
     labels = _coefficients(source, ds, difference) if f is None or phi is None else (f, phi)
@@ -122,8 +154,9 @@ def sf2map(
     if normalize:
         rho = normalized(rho)
     columns = f"{labels[0]} and {labels[1]}" + (f", weighted by {weight}" if weight else "")
-    to_ccp4(rho.assign_attrs(labels=[f"{columns} of {source.name}"]), stream(target))
-    report(target, [("columns", columns), *_facts(ds, rho, labels)])
+    with outgoing(target) as place:
+        to_ccp4(rho.assign_attrs(labels=[f"{columns} of {source.name}"]), place)
+    report(target, [("columns", columns), *_facts(ds, rho, labels)], quiet=quiet)
 
 
 def _size(text: str) -> list[int]:

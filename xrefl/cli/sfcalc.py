@@ -17,6 +17,7 @@ from xrefl.cli._calculated import (
     unique,
     write,
 )
+from xrefl.cli._command import Quiet
 from xrefl.cli._comparison import amplitude, columns_of, comparison, differences, named
 from xrefl.cli._data_to_scale import data_of, naming, reflections_of
 from xrefl.cli._density import write_density
@@ -58,7 +59,10 @@ _USUAL: dict[str, Any] = {"rate": 1.5, "blur": "auto"}
 def sfcalc(
     source: Annotated[
         Path,
-        typer.Argument(metavar="MODEL", help="Atoms: a PDB, mmCIF or small-molecule CIF file."),
+        typer.Argument(
+            metavar="MODEL",
+            help="Atoms: PDB, mmCIF or small-molecule CIF; - is the standard input.",
+        ),
     ],
     target: Annotated[
         Path | None,
@@ -237,6 +241,7 @@ def sfcalc(
             rich_help_panel=CALCULATION,
         ),
     ] = False,
+    quiet: Quiet = False,
 ) -> None:
     """Calculate amplitudes and phases of an atomic model.
 
@@ -288,7 +293,7 @@ def sfcalc(
 
     from xrefl.models.addends import addends
 
-    model = atoms_of(source, number, edges, spacegroup)
+    model, source = atoms_of(source, number, edges, spacegroup)
     anomalous: dict[str, complex] | None = None
     if wavelength is not None or origin is not None:
         with naming(source):
@@ -305,7 +310,7 @@ def sfcalc(
         assert target is not None and dmin is not None
         if anomalous:
             scattering["addends"] = {one: value.real for one, value in anomalous.items()}
-        write_density(source, model, target, dmin, scattering | grid)
+        write_density(source, model, target, dmin, scattering | grid, quiet=quiet)
         return
 
     from xrefl.errors import CrystalMismatchError
@@ -389,6 +394,6 @@ def sfcalc(
             radiation=RADIATION[kind],
             wavelength=wavelength,
         )
-    report(source if target is None else target, facts)
+    report(source if target is None else target, facts, quiet=quiet)
     for lines in tables:
         typer.echo("\n".join(["", *lines]), err=str(target) == "-")

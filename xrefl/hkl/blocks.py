@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from itertools import pairwise
 from typing import Any
 
@@ -10,9 +12,25 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-__all__ = ["row_blocks"]
+__all__ = ["row_blocks", "watched_blocks"]
 
 _BLOCK_ROWS = 65_536
+
+Watch = Callable[[int, int], None]
+_watch: ContextVar[Watch | None] = ContextVar("watch", default=None)
+
+
+@contextmanager
+def watched_blocks(watch: Watch) -> Iterator[None]:
+    """Have a function called with the rows done and the number of rows, after each block of rows.
+
+    It is for those who wait: what goes over rows may do so more than once.
+    """
+    token = _watch.set(watch)
+    try:
+        yield
+    finally:
+        _watch.reset(token)
 
 
 def row_blocks(variables: Sequence[xr.Variable], nrow: int) -> Iterator[list[NDArray[Any]]]:
@@ -30,6 +48,7 @@ def row_blocks(variables: Sequence[xr.Variable], nrow: int) -> Iterator[list[NDA
             edges.append(end)
     if edges[-1] < nrow:
         edges.append(nrow)
+    watch = _watch.get()
     for start, stop in pairwise(edges):
         pieces = [variable[start:stop].data for variable in variables]
         if chunks:
@@ -37,3 +56,5 @@ def row_blocks(variables: Sequence[xr.Variable], nrow: int) -> Iterator[list[NDA
 
             pieces = list(compute(*pieces))
         yield [np.asarray(piece) for piece in pieces]
+        if watch is not None:
+            watch(stop, nrow)

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
 from xrefl._memory import empty, empty_columns
 from xrefl._parallel import over_rows
@@ -21,6 +20,7 @@ from xrefl.errors import CrystalError, CrystalWarning, DroppedWarning, MillerInd
 from xrefl.hkl.changes import Changes, changed_columns
 from xrefl.hkl.crystal import merged_index, reflection_dim, space_group, unit_cell
 from xrefl.hkl.index import HKLIndex
+from xrefl.hkl.orientation import with_axes
 from xrefl.hkl.original import kind_of_indices, to_asu_hkl, to_original_hkl, with_indices
 from xrefl.hkl.packing import pack
 from xrefl.hkl.rebuild import called, rebuilt, with_history
@@ -34,8 +34,8 @@ _MIN_ROWS = 100_000
 def reindex(ds: xr.Dataset, op: Op | str) -> xr.Dataset:
     """Return the same reflections on other axes of the crystal, or with another origin.
 
-    The Miller indices, the unit cells (of the crystal, of data sets and of batches; not the
-    orientation matrices of batches) and the space group change together. Where the origin moves
+    The Miller indices, the unit cells (of the crystal, of data sets and of batches), the
+    orientation matrices of batches and the space group change together. Where the origin moves
     by p, phases change by 360° h'·p, and Hendrickson-Lattman coefficients and complex columns
     with them. In a chiral space group, an operation that changes the hand of the axes gives a
     `CrystalWarning`: the crystal is then described by its mirror image, with anomalous
@@ -233,10 +233,10 @@ def _shifted(ds: xr.Dataset, dim: str, to_hkl: Op, to_xyz: Op) -> xr.Dataset:
 
 
 def _with_cells(words: xr.Variable, to_hkl: Op) -> xr.Variable:
-    """Return data sets' cells or batch headers with the cells, their first six words, changed."""
+    """Return cells of data sets, or words of batch headers, on the new axes."""
     core = [words.dims[-1:]]
     new: xr.Variable = xr.apply_ufunc(
-        functools.partial(_transformed, to_hkl=to_hkl),
+        functools.partial(with_axes, to_hkl=to_hkl),
         words,
         input_core_dims=core,
         output_core_dims=core,
@@ -245,16 +245,3 @@ def _with_cells(words: xr.Variable, to_hkl: Op) -> xr.Variable:
     )
     new.attrs, new.encoding = dict(words.attrs), dict(words.encoding)
     return new
-
-
-def _transformed(words: NDArray[Any], to_hkl: Op) -> NDArray[Any]:
-    words = words.copy()
-    rows = words.reshape(-1, words.shape[-1])
-    cells, which = np.unique(rows[:, :6], axis=0, return_inverse=True)
-    for number, parameters in enumerate(cells.tolist()):
-        try:
-            cell = UnitCell(*parameters).transformed(to_hkl)
-        except CrystalError:  # not known: NaN, or 0 in batch headers
-            continue
-        rows[which == number, :6] = cell.parameters
-    return words

@@ -65,12 +65,14 @@ def solvent_mask(
     farther than its center. Distances are those in the crystal, in Å; a point just at one (to
     10⁻⁶ Å) counts.
 
-    | radii | radii of atoms | probe | shrink | islands |
-    |---|---|---|---|---|
-    | "vdw" | van der Waals | 1.0 | 1.1 | stay |
-    | "cctbx" | van der Waals, as cctbx has them | 1.1 | 0.9 | stay |
-    | "refmac" | C 2.0, N 1.12, O 1.08, H 1.4, others 1.6 | 1.0 | 0.8 | more than 50 Å³ |
-    | a number | the same for all | 0 | 0 | stay |
+    ======== ======================================== ===== ====== ===============
+    radii    radii of atoms                           probe shrink islands
+    ======== ======================================== ===== ====== ===============
+    "vdw"    van der Waals                            1.0   1.1    stay
+    "cctbx"  van der Waals, as cctbx has them         1.1   0.9    stay
+    "refmac" C 2.0, N 1.12, O 1.08, H 1.4, others 1.6 1.0   0.8    more than 50 Å³
+    a number the same for all                         0     0      stay
+    ======== ======================================== ===== ====== ===============
 
     The structure factors of the mask are the part of the solvent in those of the crystal; see the
     second example, and `xrefl.scale`.
