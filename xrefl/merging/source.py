@@ -87,8 +87,9 @@ class Stretch:
 def stretches(columns: xr.Dataset) -> list[Stretch]:
     """Divide columns along ``obs`` into stretches.
 
-    Dask-backed columns are divided where their chunks end; others every 2²⁰ rows, or as many as
-    ``xrefl.merging.rows`` says in the configuration of dask, but not within a reflection.
+    Dask-backed columns are divided where their chunks end; others into equal stretches of at most
+    2²⁰ rows, or as many as ``xrefl.merging.rows`` says in the configuration of dask, but not within
+    a reflection.
     """
     import dask
 
@@ -96,11 +97,12 @@ def stretches(columns: xr.Dataset) -> list[Stretch]:
     if all(variable.chunks is None for variable in columns.variables.values()):
         lazy = table_rows(columns)
         rows = Rows(columns if lazy is None else lazy, 0, nrow)
-        size = dask.config.get("xrefl.merging.rows", _ROWS)
+        most = dask.config.get("xrefl.merging.rows", _ROWS)
+        count = -(-nrow // most)
         starts: list[tuple[int, tuple[int, int, int] | None]] = []
         if nrow:
             starts.append((0, _indices(rows.read(0, 1))[0]))
-        for row in range(size, nrow, size):
+        for row in (i * nrow // count for i in range(1, count)):
             if row <= starts[-1][0]:  # within the reflection before
                 continue
             start, first = _next_reflection(rows, row)
