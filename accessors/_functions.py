@@ -67,6 +67,7 @@ if TYPE_CHECKING:
     from xrefl.quality.tncs import translational_ncs as translational_ncs
     from xrefl.quality.twin_laws import twin_laws as twin_laws
     from xrefl.quality.twinning import twin_fractions as twin_fractions
+    from xrefl.report.make import report as report
     from xrefl.scaling.map_coefficients import map_coefficients_from as map_coefficients_from
     from xrefl.scaling.sigma_a import sigma_a as sigma_a
     from xrefl.sets.ambiguity import resolve_ambiguity as resolve_ambiguity
@@ -161,6 +162,7 @@ HOME = {
     "plot_zone": "xrefl.plot.zone:zone",
     "r_factor": "xrefl.statistics.agreement:r_factor",
     "reindex_sets": "xrefl.sets.reindex:reindex_sets",
+    "report": "xrefl.report.make:report",
     "resolve_ambiguity": "xrefl.sets.ambiguity:resolve_ambiguity",
     "shells": "xrefl.statistics.shells:shells",
     "sigma_a": "xrefl.scaling.sigma_a:sigma_a",

@@ -80,6 +80,7 @@ class DatasetAccessor(ReflectionAccessor[xr.Dataset]):
     absences = method(functions.absences)
     translational_ncs = method(functions.translational_ncs)
     ice_rings = method(functions.ice_rings)
+
     grid_size = method(functions.grid_size)
     fits_into = method(functions.fits_into)
     to_grid = method(functions.to_grid)
@@ -95,6 +96,8 @@ class DatasetAccessor(ReflectionAccessor[xr.Dataset]):
 
     sigma_a = method(functions.sigma_a)
     map_coefficients_from = method(functions.map_coefficients_from)
+
+    report = method(functions.report)
 
     pairwise_correlation = method(functions.pairwise_correlation)
     pairwise_r_factor = method(functions.pairwise_r_factor)
