@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["page"]
 
-_NARROW = 6  # columns of tables that may stand side by side
+_NARROW = 56  # characters of a row in tables that may stand side by side
 _PICTURE = 0.6  # points of the screen for one of a picture, at most
 _TEXT = ' class="text"'
 
@@ -151,7 +151,9 @@ def _table(table: Table) -> str:
     )
     note = f'<p class="prose">{escape(table.note)}</p>' if table.note else ""
     shown = f'<div class="scroll"><table><tr>{head}</tr>{rows}</table></div>{note}'
-    wide = ' class="wide"' if len(table.columns) > _NARROW else ""
+    columns = zip(table.columns, *table.rows, strict=True)
+    width = sum(max(len(str(cell)) for cell in column) + 2 for column in columns)
+    wide = ' class="wide"' if width > _NARROW else ""
     return f"<details open{wide}><summary>{escape(table.title)}</summary>{shown}</details>"
 
 
