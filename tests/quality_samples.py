@@ -45,6 +45,14 @@ def twinned(ds: xr.Dataset, law: str, fraction: float) -> xr.Dataset:
     return ds.assign(I=ds.I.copy(data=values))
 
 
+def falling_off(ds: xr.Dataset, B: np.ndarray) -> xr.Dataset:
+    """Return intensities times exp(-s B s / 2)."""
+    hkl = np.column_stack([ds[name].values for name in "hkl"])
+    s = hkl @ xrefl.UnitCell(*ds.attrs["cell"]).fractionalization
+    falloff = np.exp(-np.einsum("ni,ij,nj->n", s, B, s) / 2)
+    return ds.assign(I=ds.I.copy(data=ds.I.values * falloff))
+
+
 def with_noise(ds: xr.Dataset, background: float = 25.0, seed: int = 1) -> xr.Dataset:
     """Return intensities with the errors of counting, and SIGI."""
     rng = np.random.default_rng(seed)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import xrefl
-from tests.quality_samples import atoms_at_random, dataset, with_noise
+from tests.quality_samples import atoms_at_random, dataset, falling_off, wilson, with_noise
 from xrefl.errors import FormatError, MillerIndexError
 from xrefl.quality._conditions import candidates, conditions
 
@@ -153,6 +153,16 @@ def test_too_weak_to_tell():
     axes = found.isel(condition=[" axis " in one for one in found.element.values])
     assert (axes.verdict == "unclear").all()
     assert found.agrees.all()
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_anisotropy_is_no_screw_axis(seed):
+    """Reflections along c are weak, and those with odd l are no weaker than others."""
+    ds = wilson((40, 50, 60, 90, 90, 90), "P 2 2 2", 2.5, b=30, seed=seed)
+    ds = with_noise(falling_off(ds, np.diag([-50, -50, 100.0])), background=100)
+    found = ds.xtal.absences("I", "SIGI")
+    along_c = found.isel(condition=found.reflections.values == "00l")
+    assert along_c.verdict.values.tolist() == ["violated"]
 
 
 def test_more_is_not_concluded_from_less():

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import xrefl
-from tests.quality_samples import dataset, two_molecules, wilson, with_noise
+from tests.quality_samples import dataset, falling_off, two_molecules, wilson, with_noise
 from xrefl.quality.tncs import patterson_p_value
 
 ORTHORHOMBIC = (50, 60, 70, 90, 90, 90)
@@ -14,11 +14,8 @@ ORTHORHOMBIC = (50, 60, 70, 90, 90, 90)
 
 def anisotropic(cell, group, dmin, B, scale=1.0):
     """Return intensities that fall off as exp(-s B s / 2), with errors."""
-    ds = wilson(cell, group, dmin)
-    hkl = np.column_stack([ds[name].values for name in "hkl"])
-    s = hkl @ xrefl.UnitCell(*cell).fractionalization
-    falloff = np.exp(-np.einsum("ni,ij,nj->n", s, B, s) / 2)
-    return with_noise(ds.assign(I=ds.I.copy(data=scale * ds.I.values * falloff)))
+    ds = falling_off(wilson(cell, group, dmin), np.asarray(B))
+    return with_noise(ds.assign(I=ds.I.copy(data=scale * ds.I.values)))
 
 
 def test_principal_values():
@@ -94,6 +91,38 @@ def test_resolution_along_the_axes():
     assert (found.inv_d2.diff("shell") > 0).where(found.inv_d2.notnull()[:, 1:], True).all()
     strict = ds.xtal.anisotropy("I", "SIGI", half_angle=10, i_over_sigma=5)
     assert (strict.resolution[1:] > found.resolution[1:]).all()
+
+
+@pytest.mark.parametrize("delta", [0.0, 40.0])
+def test_errors_are_not_anisotropy(delta):
+    """Shells at high resolution that hold errors alone do not count; b has its standard error."""
+    ds = wilson((40, 50, 60, 90, 90, 90), "P 2 2 2", 2.0, b=60)
+    ds = with_noise(falling_off(ds, np.diag([delta / 2, 0, -delta / 2])), background=1e4)
+    found = ds.xtal.anisotropy("I", "SIGI")
+    assert 0.5 < found.delta_b_error < 5
+    assert (abs(found.b - [delta / 2, 0, -delta / 2]) < 3 * found.b_error).all()
+    assert float(found.delta_b) == pytest.approx(delta, abs=3 * float(found.delta_b_error))
+
+
+def test_standard_errors():
+    """The scatter of principal values over crystals of one kind is what it is said to be."""
+    found = [
+        wilson(ORTHORHOMBIC, "P 2 2 2", 4.0, seed=seed).xtal.anisotropy("I") for seed in range(25)
+    ]
+    scatter = np.sqrt(np.mean([one.b.values**2 for one in found], axis=0))
+    np.testing.assert_allclose(scatter, found[0].b_error, rtol=0.4)
+
+
+def test_amplitudes_of_zero():
+    """The square of an amplitude of 0 has an error, too: it counts as weak, without complaint."""
+    ds = with_noise(wilson(ORTHORHOMBIC, "P 2 2 2", 4.0))
+    amplitude = np.sqrt(ds.I.clip(0))
+    ds = ds.assign(F=amplitude.assign_attrs(mtz_type="F"), SIGF=ds.SIGI / (2 * amplitude + 1))
+    ds = ds.assign(SIGF=ds.SIGF.assign_attrs(mtz_type="Q"))
+    assert (ds.F == 0).any()
+    found = ds.xtal.anisotropy("F", "SIGF")
+    assert (found.resolution < 4.2).all()
+    assert int(ds.xtal.absences("F", "SIGF").n_forbidden[0]) == 6
 
 
 def test_few_reflections():

@@ -7,7 +7,7 @@ import pytest
 from scipy.stats import chi2, gamma
 
 import xrefl
-from tests.quality_samples import dataset, twinned, wilson, with_noise
+from tests.quality_samples import dataset, falling_off, twinned, wilson, with_noise
 from xrefl.quality.ice import ICE_RINGS
 
 BOX = (50, 60, 70, 90, 90, 90)
@@ -35,6 +35,19 @@ def test_distribution_of_theory(alpha):
         assert float(found.deviation[0]) == pytest.approx(expected, abs=0.01)
 
 
+@pytest.mark.parametrize("alpha", [0.0, 0.4])
+def test_anisotropy_hides_no_twin(alpha):
+    ds = wilson((55, 45, 65, 90, 90.2, 90), "P 1 21 1", 2.8)
+    ds = falling_off(twinned(ds, "h,-k,-l", alpha), np.diag([30, 0, -30.0]))
+    found = ds.xtal.intensity_distribution("I")
+    expected = ds.xtal.intensity_distribution("I", dmin=8).expected[0]
+    if alpha == 0:
+        np.testing.assert_allclose(found.observed[0], expected, atol=0.015)
+        assert abs(float(found.deviation[0])) < 0.01
+    else:
+        assert float(found.deviation[0]) < -0.08
+
+
 def test_share_of_reflections_below():
     ds = wilson(BOX, "P 21 21 21", 4)
     found = ds.xtal.intensity_distribution("I", z=[0.3, 1.2])
@@ -56,7 +69,7 @@ def test_only_acentric_and_limits():
     assert noisy.observed[0, 0] > 0.1 > 0.05 > found.observed[0, 0]  # negative ones
     assert float(ds.xtal.intensity_distribution("I", dmin=5).dmin) == pytest.approx(5, abs=0.03)
     shells = ds.xtal.shells(3)
-    e2 = ds.xtal.normalize("I", squared=True, shells=shells).values
+    e2 = ds.xtal.normalize("I", squared=True, anisotropic=True, shells=shells).values
     by_three = ds.xtal.intensity_distribution("I", shells=shells, z=[1])
     assert float(by_three.observed[0, 0]) == pytest.approx((e2 < 1).mean())
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import xrefl
-from tests.quality_samples import dataset, twinned, wilson, with_noise
+from tests.quality_samples import dataset, falling_off, twinned, wilson, with_noise
 from xrefl.errors import (
     CrystalError,
     FormatError,
@@ -130,6 +130,15 @@ def test_other_laws_do_not_correlate():
     found = ds.xtal.twin_fractions("I")
     assert list(found.law.values[found.alpha_cc > 0.1]) == ["k,h,-l"]
     assert float(found.alpha_h.sel(law="-h,-k,l")) > 0.05  # which H does not tell
+
+
+@pytest.mark.parametrize("alpha", [0.0, 0.2])
+def test_anisotropy_is_not_twinning(alpha):
+    """Mates of a law share the falloff along the axes, which must not correlate them."""
+    ds = twinned(wilson(MONOCLINIC, "P 1 21 1", 2.5), "h,-k,-l", alpha)
+    found = falling_off(ds, np.diag([40, -10, -30.0])).xtal.twin_fractions("I").isel(law=0)
+    for name in ("alpha_h", "alpha_h2", "alpha_britton", "alpha_cc"):
+        assert float(found[name]) == pytest.approx(alpha, abs=0.03), name
 
 
 def test_pairs():

@@ -10,6 +10,7 @@ from xrefl.crystal.op import Op
 from xrefl.crystal.spacegroup import SpaceGroup
 from xrefl.fourier.patterson import patterson_group
 from xrefl.hkl import reflections
+from xrefl.quality._falloff import anisotropic_falloff
 
 __all__ = ["log_odds"]
 
@@ -55,13 +56,14 @@ def _without_shifts(group: SpaceGroup) -> SpaceGroup:
 
 
 def _mean_intensity(data: xr.Dataset, laue: SpaceGroup) -> Array:
-    """Return the mean intensity of general reflections at the resolution of each."""
+    """Return the mean intensity of general reflections at the place of each, with anisotropy."""
     hkl = np.column_stack([data[name].values for name in "hkl"])
     x = reflections.inv_d2(data).values
-    values = data["I"].values
     general = np.flatnonzero(~laue.absent(hkl) & (laue.epsilon(hkl, centering=False) == 1))
     if len(general) < 10:  # so few that special ones must do
         general = np.flatnonzero(~laue.absent(hkl))
+    falloff = anisotropic_falloff(data, data.isel(hkl=general))
+    values = data["I"].values / falloff
     shells = np.array_split(
         general[np.argsort(x[general], kind="stable")], max(len(general) // _IN_A_SHELL, 1)
     )
@@ -70,7 +72,7 @@ def _mean_intensity(data: xr.Dataset, laue: SpaceGroup) -> Array:
     usable = means > 0
     if not usable.any():
         return np.full(len(x), np.nan)
-    return np.asarray(np.exp(np.interp(x, centres[usable], np.log(means[usable]))))
+    return np.asarray(falloff * np.exp(np.interp(x, centres[usable], np.log(means[usable]))))
 
 
 def _log_ratio(intensity: Array, sigma: Array, mean: Array, centric: NDArray[np.bool_]) -> Array:

@@ -29,8 +29,9 @@ def measured(
 ) -> xr.Dataset:
     """Return measured intensities in the asymmetric unit, equivalent reflections averaged.
 
-    Amplitudes F with standard deviation σ become F² and 2Fσ. Reflections without a value, 0 0 0,
-    and those that the space group says are absent are left out. Dask-backed columns are computed.
+    Amplitudes F with standard deviation σ become F² and 2Fσ, which is σ² where F is 0. Reflections
+    without a value, 0 0 0, and those that the space group says are absent are left out. Dask-backed
+    columns are computed.
 
     Parameters
     ----------
@@ -71,7 +72,8 @@ def measured(
         find.require_sigma(column, errors)
         sigmas = errors.values.astype(np.float64)
         sigmas = np.where(np.isfinite(sigmas) & (sigmas > 0), sigmas, np.nan)
-        columns["SIGI"] = 2 * np.abs(values) * sigmas if amplitude else sigmas
+        size = np.where(values == 0, sigmas, 2 * np.abs(values))
+        columns["SIGI"] = size * sigmas if amplitude else sigmas
     hkl = np.column_stack(index.miller)
     rows = np.isfinite(columns["I"]) & hkl.any(axis=1)
     if not keep_absent:

@@ -34,7 +34,8 @@ def absences(ds: xr.Dataset, intensity: Column, sigma: Column) -> xr.Dataset:
     equivalent ones averaged, divide into those that it forbids and those that it allows. The
     intensity of a forbidden one is either an error, N(0, σ²), in a tenth of the cases N(0, σ² +
     (0.02 Σ)²) for multiple diffraction; or it has Wilson's distribution with the mean Σ, which is
-    that of general reflections at its resolution times ε, and the error of measurement. The odds
+    that of general reflections at its resolution, with its anisotropic falloff, times ε, and the
+    error of measurement. The odds
     that a condition holds are even at first, times the ratio of these likelihoods for each
     reflection, which counts for no more than 10:1 in favour and 1:1000 against, so that a single
     one does not decide. Where another condition forbids some of the same reflections, the others

@@ -13,9 +13,9 @@ from xrefl.crystal.cell import UnitCell
 from xrefl.hkl import reflections
 from xrefl.hkl.crystal import crystal
 from xrefl.hkl.reflections import spacing
+from xrefl.quality._falloff import fit_falloff
 from xrefl.quality._measured import called, measured
 from xrefl.statistics.columns import Column
-from xrefl.statistics.normalize import normalize
 
 __all__ = ["anisotropy"]
 
@@ -42,10 +42,12 @@ def anisotropy(
     Intensities fall off as exp(-s B s / 2) with a tensor B = 8π²U without trace that has the
     symmetry of the point group, s the vector of a reflection, of length 1/d. It is fitted by
     maximum likelihood under Wilson's distribution within shells of resolution (Popov & Bourenkov,
-    2003, Acta Cryst. D59, 1145), as by `xrefl.statistics.normalize.normalize`. The data are
-    weakest where B is largest. ``delta_b`` is the largest principal value less the smallest: the
-    Diffraction Anisotropy Server (Strong et al., 2006, PNAS 103, 8060) calls 10 Å² mild, 25 Å²
-    strong, and 50 Å² severe.
+    2003, Acta Cryst. D59, 1145), as by `xrefl.statistics.normalize.normalize`; with ``sigma``, only
+    to shells of 100 reflections in which the mean of I is not below that of σ, a limit of our own,
+    since errors do not have that distribution. The data are weakest where B is largest.
+    ``delta_b`` is the largest principal value less the smallest: the Diffraction Anisotropy Server
+    (Strong et al., 2006, PNAS 103, 8060) calls 10 Å² mild, 25 Å² strong, and 50 Å² severe. It is
+    never negative, and of an isotropic crystal it is about as large as its error.
 
     With ``sigma``, the mean I/σ is calculated in shells of a double cone about each axis, all
     equivalents counted, as Aimless does (Evans & Murshudov, 2013, Acta Cryst. D69, 1204). The
@@ -69,10 +71,11 @@ def anisotropy(
     -------
     Dataset
         Along ``axis`` (0 to 2, each the one that is next to a*, b* and c*): ``b``, the principal
-        values in Å²; ``direction``, unit vectors along ``xyz``, on the Cartesian axes of the
-        cell; ``angle`` to ``star`` (a*, b*, c*) in degrees; and ``label``, the direction as a sum
-        of unit vectors, "a*" or "0.96a* + 0.28c*". ``u_aniso`` is U in Å² along ``component``
-        (11, 22, 33, 12, 13, 23); ``delta_b`` in Å². With ``sigma``: ``resolution`` in Å,
+        values in Å², and ``b_error``; ``direction``, unit vectors along ``xyz``, on the Cartesian
+        axes of the cell; ``angle`` to ``star`` (a*, b*, c*) in degrees; and ``label``, the
+        direction as a sum of unit vectors, "a*" or "0.96a* + 0.28c*". ``u_aniso`` is U in Å²
+        along ``component`` (11, 22, 33, 12, 13, 23); ``delta_b`` in Å², and ``delta_b_error``.
+        Standard errors follow from Fisher's information. With ``sigma``: ``resolution`` in Å,
         ``at_limit`` (bool), whether I/σ is above the threshold up to the limit of the data in the
         cone; along ``shell`` the curves, ``i_over_sigma`` and ``inv_d2``. Axes that are alike
         by symmetry have the same values. NaN where there are too few reflections: 10 for each
@@ -102,18 +105,26 @@ def anisotropy(
         raise ValueError(f"half_angle must be from 0 to 90 degrees, not {half_angle!r}")
     data = measured(ds, intensity, sigma)
     cell = crystal(data).cell
-    components = normalize(data, "I", anisotropic=True).attrs["u_aniso"]
-    U = np.array(components)[[[0, 3, 4], [3, 1, 5], [4, 5, 2]]]
+    fit = fit_falloff(data)
     stars = cell.fractionalization / np.linalg.norm(cell.fractionalization, axis=1)[:, np.newaxis]
-    values, axes = _principal(8 * np.pi**2 * U, stars)
+    values, axes = _principal(8 * np.pi**2 * fit.U, stars)
+    forms = np.einsum("ai,aj->aij", axes, axes)
+    most_and_least = forms[np.argmax(values)] - forms[np.argmin(values)]
+    errors = 8 * np.pi**2 * np.array([fit.error(one) for one in (*forms, most_and_least)])
     cosines = np.clip(axes @ stars.T, -1, 1)
     result = xr.Dataset(
         {
             "b": ("axis", values, {"long_name": "principal value of B", "units": "Å²"}),
+            "b_error": ("axis", errors[:3], {"long_name": "standard error of b", "units": "Å²"}),
             "delta_b": (
                 (),
                 float(values.max() - values.min()),
                 {"long_name": "largest less smallest principal value of B", "units": "Å²"},
+            ),
+            "delta_b_error": (
+                (),
+                float(errors[3]),
+                {"long_name": "standard error of delta_b", "units": "Å²"},
             ),
             "direction": (("axis", "xyz"), axes, {"long_name": "unit vector of the axis"}),
             "angle": (
@@ -128,7 +139,7 @@ def anisotropy(
             ),
             "u_aniso": (
                 "component",
-                np.array(components),
+                fit.U[(0, 1, 2, 0, 0, 1), (0, 1, 2, 1, 2, 2)],
                 {"long_name": "anisotropic part of U", "units": "Å²"},
             ),
         },

@@ -90,14 +90,17 @@ def ice_rings(ds: xr.Dataset, intensity: Column, sigma: Column | None = None) ->
     """Look for what powder rings of ice leave behind in merged intensities.
 
     The ranges are those of hexagonal ice in AUSPEX (Thorn et al., 2017, Acta Cryst. D73, 729).
-    In each, the mean of I/ε is compared with what reflections on both sides of it suggest, as many
-    as in the ring but at least 50, in no other ring; the ln of their means is taken to be linear in
-    1/d². ``z`` is ln(ratio) over its standard error, from the scatter of the three means. A ring
-    is ``strong`` if ``ratio`` is 1.25 or more and ``z`` 5 or more: ice was measured together with
-    reflections. It is ``incomplete`` if its completeness is lower than that of its neighbours, c,
-    by 0.1 or more, and by three standard errors, √(c(1 - c)/n): reflections there were probably
-    rejected because of ice. Either sets ``flag``. These limits are our own. The Wilson plot of
-    proteins has slopes of its own, so that ``ratio`` departs from 1 somewhat without ice.
+    They hold its lines at 100 K, a = 4.50 and c = 7.32 Å; near the melting point, a = 4.52 and
+    c = 7.36 Å, 1/d² is smaller by 1 %, and some of the lines beyond 2 Å are outside. In each,
+    the mean of I/ε is compared with what reflections on both sides of it suggest, as many as in
+    the ring but at least 50, in no other ring; the ln of their means is taken to be linear in
+    1/d². ``z`` is ln(ratio) over its standard error, from the scatter of the three means. A
+    ring is ``strong`` if ``ratio`` is 1.25 or more and ``z`` 5 or more: ice was measured
+    together with reflections. It is ``incomplete`` if its completeness is lower than that of
+    its neighbours, c, by 0.1 or more, and by three standard errors, √(c(1 - c)/n): reflections
+    there were probably rejected because of ice. Either sets ``flag``. These limits are our own.
+    The Wilson plot of proteins has slopes of its own, so that ``ratio`` departs from 1 somewhat
+    without ice.
 
     Parameters
     ----------

@@ -47,7 +47,8 @@ def l_test(
     ==========  ==============  ============
 
     and between them the twin fraction α follows from <|L|>, see `mean_abs_l`. The test does not
-    need a twin law; it tells less of the fraction than those that have one. Reflections with
+    need a twin law; it tells less of the fraction than those that have one. Other translations than
+    by halves make <|L|> larger, so that twins may look untwinned. Reflections with
     errors of the size of their intensities look less twinned. A negative intensity counts as
     0, pairs of two such do not count. Half way between single crystals and perfect twins is
     <|L|> = 0.4375, that of a twin fraction of 0.1.

@@ -13,6 +13,7 @@ from xrefl.crystal.spacegroup import SpaceGroup
 from xrefl.hkl import reflections
 from xrefl.hkl.crystal import crystal
 from xrefl.hkl.packing import pack
+from xrefl.quality._falloff import isotropic
 from xrefl.quality._measured import called, measured, strong_limit, within
 from xrefl.quality.twin_laws import laws_of, twin_laws
 from xrefl.statistics.columns import Column
@@ -57,9 +58,9 @@ def twin_fractions(
 
     - R_twin = Σ|I₁ - I₂| / Σ(I₁ + I₂), 0 for perfect twins and symmetry, near 0.5 for untwinned
       crystals (Lebedev, Vagin & Murshudov, 2006, Acta Cryst. D62, 83);
-    - Pearson's correlation cc of normalized intensities, and the α that makes it: cc is
-      2α(1 - α)/(1 - 2α(1 - α)) if the intensities of the domains do not correlate; with ``sigma``
-      the variance that errors of measurement add is taken away for this;
+    - Pearson's correlation cc of normalized intensities, anisotropy taken out, and the α that makes
+      it: cc is 2α(1 - α)/(1 - 2α(1 - α)) if the intensities of the domains do not correlate; with
+      ``sigma`` the variance that errors of measurement add is taken away for this;
     - H = (I₁ - I₂)/(I₁ + I₂) of acentric pairs: α = 1/2 - <|H|> and α = (1 - √(3<H²>))/2 (Yeates,
       1988, Acta Cryst. A44, 142);
     - a Britton plot: the share of acentric reflections that are negative once the
@@ -72,7 +73,10 @@ def twin_fractions(
     same, since twinned intensities differ less than others; the correlation does not.
     What makes the pairs alike for another reason looks as twins do: a symmetry of the crystal
     that its space group lacks (α near 0.5), or non-crystallographic symmetry along the axis of
-    the law. The L-test, which knows no law, tells twins from those. Errors of measurement lower
+    the law. The L-test, which knows no law, tells twins from those. Translational
+    non-crystallographic symmetry makes classes of reflections strong and others weak: where the law
+    keeps the classes, mates correlate without twinning (alpha_cc is 0.1 or so), but H and the
+    Britton plot stay right. Errors of measurement lower
     the estimates but for that of the correlation. Intensities below 0 count as 0 in H and in the
     Britton plot, which use pairs of equal ε.
 
@@ -193,7 +197,7 @@ class _Values(NamedTuple):
 
 
 def _values(data: xr.Dataset) -> _Values:
-    intensity, e2 = data["I"].values, normalize(data, "I", squared=True).values
+    intensity, e2 = data["I"].values, normalize(isotropic(data), "I", squared=True).values
     noise = np.zeros(len(e2))
     if "SIGI" in data:
         factor = np.divide(e2, intensity, out=np.zeros(len(e2)), where=intensity != 0)
