@@ -10,6 +10,7 @@ import xarray as xr
 from xrefl.accessors import _functions as functions
 from xrefl.accessors._doc import doc_of
 from xrefl.accessors._method import frame_method, frame_series, frame_value
+from xrefl.accessors._shown import shown_html, shown_text
 from xrefl.crystal.cell import UnitCell
 from xrefl.crystal.spacegroup import SpaceGroup
 from xrefl.hkl import (
@@ -43,6 +44,15 @@ class DataFrameAccessor:
 
     def __init__(self, df: pd.DataFrame) -> None:
         self._df = df
+
+    def __repr__(self) -> str:
+        return shown_text(self.to_dataset())
+
+    def _repr_html_(self) -> str:
+        return shown_html(self.to_dataset())
+
+    def __dir__(self) -> list[str]:
+        return [name for name in super().__dir__() if name != "_df"]
 
     @doc_of(frame.to_dataset)
     def to_dataset(
@@ -98,6 +108,7 @@ class DataFrameAccessor:
     wilson = frame_value(functions.wilson)
     normalize = frame_series(functions.normalize)
     moments = frame_value(functions.moments)
+    report = frame_value(functions.report)
 
     to_asu = frame_method(asu.to_asu)
     reindex = frame_method(reindexing.reindex)

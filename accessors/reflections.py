@@ -9,6 +9,7 @@ import xarray as xr
 
 from xrefl.accessors._doc import doc_of
 from xrefl.accessors._method import method
+from xrefl.accessors._shown import names_for, shown_html, shown_text
 from xrefl.crystal.cell import UnitCell
 from xrefl.crystal.spacegroup import SpaceGroup
 from xrefl.hkl import crystal, reflections, select
@@ -21,6 +22,15 @@ class ReflectionAccessor(Generic[Data]):
 
     def __init__(self, obj: Data) -> None:
         self._obj: Data = obj
+
+    def __repr__(self) -> str:
+        return shown_text(self._obj)
+
+    def _repr_html_(self) -> str:
+        return shown_html(self._obj)
+
+    def __dir__(self) -> list[str]:
+        return names_for(self._obj, super().__dir__())
 
     @property
     def cell(self) -> UnitCell:

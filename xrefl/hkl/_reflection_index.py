@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 import xarray as xr
 
+from xrefl._html import facts
 from xrefl.errors import MillerIndexError
 from xrefl.hkl._known_crystal import KnownCrystal
 from xrefl.hkl._lookup import Lookup
@@ -206,6 +207,13 @@ class ReflectionIndex(xr.Index):
     def __repr__(self) -> str:
         crystal = "" if self.cell is None else f", cell {self.cell}"
         return f"{self._repr_inline_(0)[:-1]}{crystal})"
+
+    def _repr_html_(self) -> str:
+        rows = [("reflections", f"{len(self.keys):,}")]
+        rows.append(("space group", self.spacegroup or "not known"))
+        cell = "not known" if self.cell is None else " ".join(f"{one:g}" for one in self.cell)
+        rows.append(("unit cell", f"{cell} (Å, degrees)" if self.cell else cell))
+        return facts(type(self).__name__, rows)
 
     def _repr_inline_(self, max_width: int) -> str:
         name = "" if self.spacegroup is None else f", {self.spacegroup}"

@@ -11,6 +11,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
+from xrefl._html import facts
 from xrefl.crystal.cell import UnitCell
 from xrefl.crystal.invariant_tensors import quadratic_forms
 from xrefl.crystal.spacegroup import SpaceGroup
@@ -134,11 +135,7 @@ class ScalingResult:
         return "\n".join(f"{name:<11} {text}" for name, text in self._lines())
 
     def _repr_html_(self) -> str:
-        left = " style='text-align:left'"
-        rows = "".join(
-            f"<tr><th{left}>{name}</th><td{left}>{text}</td></tr>" for name, text in self._lines()
-        )
-        return f"<table>{rows}</table>"
+        return facts("Scaling", self._lines())
 
     def _lines(self) -> list[tuple[str, str]]:
         errors = self.errors

@@ -13,6 +13,7 @@ import pandas as pd
 import xarray as xr
 from xarray.groupers import EncodedGroups, Grouper
 
+from xrefl._html import facts
 from xrefl._parallel import over_rows
 from xrefl.crystal.cell import UnitCell
 from xrefl.errors import CrystalError, CrystalMismatchError
@@ -145,6 +146,10 @@ class Shells(Grouper):
     def __repr__(self) -> str:
         first, last = self.labels[[0, -1]]
         return f"<Shells: {len(self)}, {first}{f' to {last}' if len(self) > 1 else ''}>"
+
+    def _repr_html_(self) -> str:
+        rows = [(str(number), label) for number, label in enumerate(self.labels.tolist())]
+        return facts(f"{len(self)} shells", rows)
 
     @property
     def limits(self) -> NDArray[np.float64]:
