@@ -6,6 +6,7 @@ Measured amplitudes have no phases, and a model has no data. Scaled to the data,
 between its molecules, the model gives the phases of a map, and says how far the map can be trusted.
 """
 
+# sphinx_gallery_thumbnail_number = 4
 from __future__ import annotations
 
 import tempfile

@@ -21,10 +21,8 @@ ds = xrefl.tutorial.open("5wkd")
 density = ds.xtal.to_map(*ds.xtal.map_coefficients("2fofc"), sample_rate=4)
 ax = density.xtal.plot.section(y=0.5)
 
-# %%
 # Atoms of the model within 0.6 Å of the plane: all symmetry mates in the cell, moved into the
 # picture. What the two have in common is the frame of the cell, a along the horizontal.
-
 model = xrefl.open_model(xrefl.tutorial.path("5wkd", kind="model"))
 cell = model.xtal.cell
 xyz = cell.fractionalize(model.xyz)

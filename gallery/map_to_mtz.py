@@ -47,7 +47,7 @@ print(written)
 
 # %%
 # The structure factors are those from which the map was made: both Datasets are aligned by Miller
-# index, and beyond 1.8 Å there is nothing in the map.
+# index, and beyond 1.8 Å there is nothing in the map. The axis is linear in 1/d.
 
 difference = abs(written.FWT - refined.FWT)
 print(f"largest difference of amplitudes: {float(difference.max()):.5f}")
@@ -56,6 +56,6 @@ fig, ax = plt.subplots(layout="constrained")
 ax.plot(written.xtal.inv_d2() ** 0.5, written.FWT, ".", ms=3)
 ax.axvline(1 / 1.8, color="0.7", lw=1)
 ax.text(1 / 1.8, float(written.FWT.max()), " 1.8 Å")
-ax.set_xlabel("1/d / Å⁻¹")
-ax.set_ylabel("FWT")
+ax.set_xticks([1 / d for d in (20, 5, 3, 2.5, 2, 1.8, 1.6, 1.5)], [20, 5, 3, 2.5, 2, 1.8, 1.6, 1.5])
+ax.set(xlabel="d / Å", ylabel="FWT / scale of the map")
 plt.show()

@@ -33,7 +33,7 @@ ds.xtal.plot.zone("h1l", "FP")
 # condition, as whether a reflection is in the free set, dots are where it is true.
 
 e2 = ds.xtal.normalize("FP") ** 2
-fig, axes = plt.subplots(1, 2, figsize=(11, 4.6), layout="constrained")
+fig, axes = plt.subplots(1, 2, figsize=(9, 3.9), layout="compressed")
 (e2 - 1).rename("E² - 1").xtal.plot.zone("h0l", ax=axes[0])
 (ds.FREE == 0).rename("free set").xtal.plot.zone("h0l", ax=axes[1])
 plt.show()

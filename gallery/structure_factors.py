@@ -43,7 +43,7 @@ r_all = ds.xtal.r_factor("FP", "FC_ALL", by=shells)
 # %%
 # On the left the reflections one by one: those farthest from the line have a large d.
 
-fig, (one_by_one, in_shells) = plt.subplots(1, 2, figsize=(11, 4.8), layout="constrained")
+fig, (one_by_one, in_shells) = plt.subplots(1, 2, figsize=(8.5, 3.9), layout="constrained")
 shown = ds.isel(hkl=ds.xtal.d().argsort().values)  # those of large d on top
 dots = one_by_one.scatter(
     shown.F_ATOMS, shown.FP, c=shown.xtal.d(), s=12, cmap="viridis", norm="log"
@@ -59,8 +59,7 @@ bar.ax.set_yticklabels(["2", "3", "5", "10", "20"])
 edges = [float(shells.min_inv_d2), *(shells.dmin[:-1] ** -2.0), float(shells.max_inv_d2)]
 in_shells.stairs(r_atoms, edges, baseline=None, lw=2, label="atoms alone")
 in_shells.stairs(r_all, edges, baseline=None, lw=2, label="with solvent, FC_ALL")
-in_shells.set_xticks([d**-2.0 for d in (4, 3, 2.5, 2.2, 2, 1.9, 1.8)])
-in_shells.set_xticklabels(["4", "3", "2.5", "2.2", "2", "1.9", "1.8"])
-in_shells.set(xlabel="d / Å", ylabel="R factor", ylim=(0, None))
+xrefl.plot.resolution_axis(in_shells)
+in_shells.set(ylabel="R factor", ylim=(0, None))
 in_shells.legend(frameon=False)
 plt.show()

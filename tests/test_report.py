@@ -100,7 +100,7 @@ def test_findings_have_thresholds_and_sources_and_the_gravest_come_first(example
     lines = repr(example).splitlines()
     assert lines[0] == "Report on 5e5z.mtz"
     assert any(line.startswith("note:    The free set has 18") for line in lines)
-    assert any(line.startswith("No Translational symmetry: ") for line in lines)
+    assert any(line.startswith("Not made: Translational symmetry. ") for line in lines)
 
 
 def test_model_is_scaled_as_scale_does(example: Report) -> None:

@@ -32,7 +32,28 @@ Array = NDArray[np.float64]
 
 
 def resolution_axis(ax: Axes) -> None:
-    """Label a horizontal axis of 1/d² (Å⁻²) by round d (Å), for what is drawn by now."""
+    """Label a horizontal axis of 1/d² by d, the resolution.
+
+    Along 1/d² reflections are spread more evenly than along d, and falloffs are straight. Draw
+    first: labels are chosen for what the axis shows by then.
+
+    Parameters
+    ----------
+    ax : matplotlib Axes
+        Its horizontal axis is of 1/d² in Å⁻². Ticks become those of round d in Å.
+
+    Examples
+    --------
+    >>> import matplotlib, xrefl
+    >>> matplotlib.use("agg")
+    >>> ds = xrefl.tutorial.open("5e5z")
+    >>> ax = matplotlib.pyplot.figure().add_subplot()
+    >>> points = ax.plot(ds.xtal.inv_d2(), ds.FP / ds.SIGFP, ".")
+    >>> xrefl.plot.resolution_axis(ax)
+    >>> ax.get_xlabel(), ax.get_xticklabels()[0].get_text()
+    ('d / Å', '10')
+    >>> matplotlib.pyplot.close(ax.figure)
+    """
     low, high = ax.get_xlim()
     low = max(low, 0.0)
     powers = [10.0**i for i in range(math.floor(math.log10(high**-0.5)), 4)]
