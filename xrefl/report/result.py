@@ -109,7 +109,9 @@ class Report:
             basis = f" [{finding.basis}]" if finding.basis else ""
             lines.append(f"{finding.severity + ':':<9}{finding.text}{basis}")
         missing = [section for section in self.sections if section.problem]
-        lines += ["", *(f"Not made: {one.title}. {one.problem}" for one in missing)] if missing else []
+        lines += (
+            ["", *(f"Not made: {one.title}. {one.problem}" for one in missing)] if missing else []
+        )
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
