@@ -28,14 +28,20 @@ def section(subject: Subject) -> Section:
     if not np.isfinite(delta):
         raise MillerIndexError("there are too few reflections to fit a tensor to")
     labels = [str(one) for one in found["label"].values]
-    text = f"Anisotropy is {_word(delta)}: B differs by {number(delta, 1)} Å² between directions"
+    error = float(found["delta_b_error"])
+    sure = max(delta - 2 * error, 0.0) if np.isfinite(error) else delta
+    size = (
+        f"{number(delta, 1)} ± {number(error, 1)} Å²"
+        if np.isfinite(error)
+        else f"{number(delta, 1)} Å²"
+    )
+    text = f"Anisotropy is {_word(sure)}: B differs by {size} between directions"
+    if sure >= _MILD:
+        text += f", and data are weakest along {labels[int(np.argmax(found['b'].values))]}"
     text += "."
-    if delta >= _MILD:
-        weak = labels[int(np.argmax(found["b"].values))]
-        text = f"{text[:-1]}, and data are weakest along {weak}."
     if len(allowed_tensors(*crystal(subject.merged))) == 0:
         text = "The symmetry of the crystal leaves no room for anisotropy."
-    threshold = "10 Å² mild, 25 Å² strong, 50 Å² severe"
+    threshold = "10 Å² mild, 25 Å² strong, 50 Å² severe, two standard errors below the estimate"
     return Section(
         KEY,
         TITLE,
@@ -44,12 +50,12 @@ def section(subject: Subject) -> Section:
             "by maximum likelihood (Popov & Bourenkov, 2003, Acta Cryst. D59, 1145). The curves "
             "are of reflections within 20° of the principal axes (Evans & Murshudov, 2013)."
         ],
-        values={"delta_b": delta, "b": found["b"].values, "axes": labels},
+        values={"delta_b": delta, "delta_b_error": error, "b": found["b"].values, "axes": labels},
         tables=[_table(found, labels)],
         figures=_figures(found, labels),
         findings=[
             Finding(
-                graded(delta, _MILD, _STRONG), text, delta, threshold, "Strong et al., 2006"
+                graded(sure, _MILD, _STRONG), text, delta, threshold, "Strong et al., 2006"
             )
         ],
     )  # fmt: skip

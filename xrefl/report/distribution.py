@@ -37,7 +37,7 @@ def section(subject: Subject) -> Section:
     known = ds.isel(hkl=np.flatnonzero(subject.present))
     limit = float(l_test(known, I, subject.sigma)["dmin"])
     strong = sel_resolution(known, dmin=limit * (1 - 1e-9))
-    e2 = normalize(strong, I, squared=True)
+    e2 = _squared(strong)
     found = moments(strong, e2, squared=True)
     if int(found["n"].sum()) < _FEWEST:
         raise MillerIndexError(
@@ -51,9 +51,10 @@ def section(subject: Subject) -> Section:
         KEY,
         TITLE,
         prose=[
-            f"E² = I/⟨I⟩ at the same resolution; reflections are taken{limited}. "
-            "Twins have too few weak and too few strong reflections; translational symmetry, "
-            "strong anisotropy and noise make too many (Wilson, 1949; Stanley, 1972)."
+            "E² = I/⟨I⟩ at the same resolution, an anisotropic falloff having been taken out; "
+            f"reflections are taken{limited}. Twins have too few weak and too few strong "
+            "reflections; translational symmetry and noise make too many (Wilson, 1949; Stanley, "
+            "1972)."
         ],
         values={
             f"{name}_{kind}": float(found[name].sel(centric=kind))
@@ -64,6 +65,12 @@ def section(subject: Subject) -> Section:
         figures=[_cumulative(intensity_distribution(strong, I)), _by_shell(subject, known)],
         findings=_findings(found),
     )  # fmt: skip
+
+
+def _squared(ds: xr.Dataset) -> xr.DataArray:
+    """Return E² without anisotropy, or with it, if reflections are too few for a tensor."""
+    e2 = normalize(ds, I, squared=True, anisotropic=True)
+    return e2 if bool(e2.notnull().any()) else normalize(ds, I, squared=True)
 
 
 def _table(found: xr.Dataset) -> Table:
@@ -100,8 +107,7 @@ def _cumulative(found: xr.Dataset) -> Graph:
 
 def _by_shell(subject: Subject, known: xr.Dataset) -> Graph:
     shells = subject.shells
-    e2 = normalize(known, I, squared=True)
-    found = moments(known, e2, by=shells, squared=True)
+    found = moments(known, _squared(known), by=shells, squared=True)
     inv_d2 = known[I].copy(data=subject.inv_d2[subject.present])
     at = means.mean(known, inv_d2, by=shells).values
     series = [

@@ -101,17 +101,19 @@ def _of_laws(laws: xr.Dataset, found: xr.Dataset, n: int) -> list[Finding]:
     if not laws.sizes["law"]:
         text = "The lattice allows no twin law."
         return [Finding("good", text, 0, "obliquity of 3°", "Le Page, 1982")]
-    by_h = laws["alpha_h"].values
-    known = np.isfinite(by_h)
+    estimates, source = laws["alpha_h"].values, "H-test of Yeates, 1988; limits xrefl's own"
+    if not np.isfinite(estimates).any():  # as of centrosymmetric crystals
+        estimates = laws["alpha_cc"].values
+        source = "correlation of related intensities; limits xrefl's own"
+    known = np.isfinite(estimates)
     names = [str(law) for law in laws["law"].values]
     allowed = f"The lattice allows {plural(len(names), 'twin law')}"
     if not known.any():
         text = f"{allowed}, {', '.join(names)}, but there are too few pairs of reflections."
         return [Finding("note", text)]
-    worst = int(np.nanargmax(by_h))
-    alpha = float(by_h[worst])
+    worst = int(np.nanargmax(estimates))
+    alpha = float(estimates[worst])
     threshold = "twin fraction of 0.05, and 0.10"
-    source = "H-test of Yeates, 1988; limits xrefl's own"
     twinned = n >= _FEWEST and float(found["mean_abs_l"]) < _NOTE
     if alpha < _SOME:
         text = f"{allowed}, and none has a twin fraction above {percent(_SOME, 0)}."
