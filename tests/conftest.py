@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import hypothesis
@@ -21,6 +22,17 @@ hypothesis.settings.load_profile("xrefl")
 def example() -> Path:
     """Return the path of the shipped entry 5E5Z."""
     return xrefl.tutorial.path("5e5z")
+
+
+@pytest.fixture
+def figures_are_closed() -> Iterator[None]:
+    """Draw without a screen, and close what was drawn."""
+    import matplotlib
+    import matplotlib.pyplot as plt
+
+    matplotlib.use("agg")
+    yield
+    plt.close("all")
 
 
 def real_files(pattern: str) -> list[Path]:

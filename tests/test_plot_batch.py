@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from functools import cache
 
-import matplotlib
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
@@ -15,12 +14,7 @@ import xrefl
 from tests.plot_samples import legend, ticks_are_apart
 from xrefl.errors import MissingColumnError, XreflError
 
-
-@pytest.fixture(autouse=True)
-def figures_are_closed():
-    matplotlib.use("agg")
-    yield
-    plt.close("all")
+pytestmark = pytest.mark.usefixtures("figures_are_closed")
 
 
 @cache

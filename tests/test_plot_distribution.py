@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 
-import matplotlib
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
@@ -15,12 +14,7 @@ from tests.plot_samples import as_observations, legend, line, measured, ticks_ar
 from xrefl.errors import CrystalError, MillerIndexError, MissingColumnError, XreflError
 from xrefl.plot._paper import COLORS
 
-
-@pytest.fixture(autouse=True)
-def figures_are_closed():
-    matplotlib.use("agg")
-    yield
-    plt.close("all")
+pytestmark = pytest.mark.usefixtures("figures_are_closed")
 
 
 def steps(ax):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 
-import matplotlib
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
@@ -16,12 +15,7 @@ from xrefl.errors import CrystalError, FormatError, MillerIndexError, MissingCol
 from xrefl.plot._density import count, curved, ratios, straight
 from xrefl.quality.ice import ICE_RINGS
 
-
-@pytest.fixture(autouse=True)
-def figures_are_closed():
-    matplotlib.use("agg")
-    yield
-    plt.close("all")
+pytestmark = pytest.mark.usefixtures("figures_are_closed")
 
 
 def test_few_reflections_are_dots():

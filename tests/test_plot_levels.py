@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import matplotlib
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
@@ -14,12 +13,7 @@ import xrefl
 from tests.test_plot_section import atom_at, contours
 from xrefl.plot._axes import NEGATIVE, POSITIVE
 
-
-@pytest.fixture(autouse=True)
-def figures_are_closed():
-    matplotlib.use("agg")
-    yield
-    plt.close("all")
+pytestmark = pytest.mark.usefixtures("figures_are_closed")
 
 
 @pytest.fixture(scope="module")

@@ -21,11 +21,7 @@ NAMES = (
 )  # fmt: skip
 
 
-@pytest.fixture(autouse=True)
-def figures_are_closed():
-    matplotlib.use("agg")
-    yield
-    plt.close("all")
+pytestmark = pytest.mark.usefixtures("figures_are_closed")
 
 
 @cache

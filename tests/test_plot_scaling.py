@@ -6,7 +6,6 @@ import sys
 from functools import cache
 from itertools import pairwise
 
-import matplotlib
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
@@ -24,11 +23,7 @@ from xrefl.plot._graph import round_numbers, well_apart
 CELL, GROUP = (40.0, 50.0, 60.0, 90.0, 90.0, 90.0), "P 21 21 21"
 
 
-@pytest.fixture(autouse=True)
-def figures_are_closed():
-    matplotlib.use("agg")
-    yield
-    plt.close("all")
+pytestmark = pytest.mark.usefixtures("figures_are_closed")
 
 
 @cache

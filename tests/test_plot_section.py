@@ -7,7 +7,6 @@ import sys
 
 import dask.array
 import gemmi
-import matplotlib
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
@@ -21,11 +20,7 @@ from xrefl.errors import CrystalError, FormatError, XreflError
 CELL = (8.0, 10.0, 12.0, 75.0, 95.0, 110.0)
 
 
-@pytest.fixture(autouse=True)
-def figures_are_closed():
-    matplotlib.use("agg")
-    yield
-    plt.close("all")
+pytestmark = pytest.mark.usefixtures("figures_are_closed")
 
 
 @pytest.fixture(scope="module")

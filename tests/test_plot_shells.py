@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from functools import cache
 
-import matplotlib
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
@@ -17,12 +16,7 @@ from tests.unmerged_samples import observed
 from xrefl.errors import MissingColumnError, XreflError
 from xrefl.plot._labels import quantity
 
-
-@pytest.fixture(autouse=True)
-def figures_are_closed():
-    matplotlib.use("agg")
-    yield
-    plt.close("all")
+pytestmark = pytest.mark.usefixtures("figures_are_closed")
 
 
 @cache

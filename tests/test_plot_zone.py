@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 
 import gemmi
-import matplotlib
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
@@ -31,11 +30,7 @@ from xrefl.plot._zones import parse_zone
 NAMES = ["hk0", "h0l", "0kl", "h1l", "-1kl", "hk-2", "hhl", "h-hl", "hkh"]
 
 
-@pytest.fixture(autouse=True)
-def figures_are_closed():
-    matplotlib.use("agg")
-    yield
-    plt.close("all")
+pytestmark = pytest.mark.usefixtures("figures_are_closed")
 
 
 def reflections(spacegroup, cell, dmin=2.5, seed=0, **columns):
