@@ -31,8 +31,7 @@ from xrefl.merging.batch_request import Division, counted
 from xrefl.merging.cc_half import sigma_tau
 from xrefl.merging.in_batches import Batches, InBatches
 from xrefl.merging.in_shells import InShells, in_shells
-from xrefl.merging.passes import Sums
-from xrefl.merging.passes import _tree as tree
+from xrefl.merging.passes import Sums, tree
 from xrefl.merging.r_factors import Weighting
 from xrefl.merging.table import MEAN, SQUARES, WEIGHT, WSQUARES, Table
 

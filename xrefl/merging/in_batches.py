@@ -15,8 +15,7 @@ from xrefl.hkl import find
 from xrefl.merging.error_model import ErrorModel, corrected
 from xrefl.merging.grouping import Grouped, Recipe, group_rows
 from xrefl.merging.observations import Labels
-from xrefl.merging.passes import Observations, Sums, first_pass, merged_mates, settled
-from xrefl.merging.passes import _tree as tree
+from xrefl.merging.passes import Observations, Sums, first_pass, merged_mates, settled, tree
 from xrefl.merging.source import read
 
 __all__ = [

@@ -24,7 +24,7 @@ from xrefl.merging.source import Stretch, read
 from xrefl.merging.table import Table, join, merge_mates
 from xrefl.merging.workers import active_client, files_of_workers, require_xrefl
 
-__all__ = ["Observations", "Sums", "compute", "settled"]
+__all__ = ["Observations", "Sums", "compute", "settled", "tree"]
 
 # Grouped observations are kept from one pass to the next while they are fewer than this (0.4 GB).
 _KEPT_ROWS = 2**24
@@ -125,7 +125,7 @@ class Observations:
 
 def first_pass(grouped: Sequence[Any]) -> Any:
     """Return `Sums`, delayed."""
-    return _tree(grouped, _sums, _join_sums)
+    return tree(grouped, _sums, _join_sums)
 
 
 def merged_mates(sums: Any) -> Any:
@@ -154,7 +154,7 @@ def second_pass(observations: Observations, grouped: Sequence[Any], sums: Any) -
     from dask.delayed import delayed
 
     means = delayed(_means, pure=False)(sums, not observations.are_kept)
-    return _tree(grouped, deviations, np.add, means)
+    return tree(grouped, deviations, np.add, means)
 
 
 def halves(grouped: Sequence[Any], sums: Any, seed: int) -> Any:
@@ -170,7 +170,7 @@ def halves(grouped: Sequence[Any], sums: Any, seed: int) -> Any:
         one = delayed(as_grouped, pure=False)(part)
         parts.append(delayed(half_tables, pure=False)(one, before, sums, seed))
         before = delayed(numbers_of, pure=False)(one, before, sums)
-    return _tree(parts, _as_it_is, _join_halves)
+    return tree(parts, _as_it_is, _join_halves)
 
 
 def settled(observations: Observations, sums: Any) -> Any:
@@ -230,7 +230,7 @@ def _engine(observations: Observations) -> Iterator[dict[str, Any]]:
             yield {}
 
 
-def _tree(
+def tree(
     parts: Sequence[Any],
     function: Callable[..., Any],
     combine: Callable[[Any, Any], Any],
