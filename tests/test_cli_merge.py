@@ -267,7 +267,8 @@ def test_memory_is_bounded(observed, files):
     assert observations(observed, labels).are_kept
     with dask.config.set({"xrefl.merging.rows": 1000, "xrefl.merging.kept-rows": 2000}):
         cut = observations(observed, labels)
-    assert [one.start for one in cut.stretches] == list(range(0, observed.sizes["obs"], 1000))
+    assert len(cut.stretches) == -(-observed.sizes["obs"] // 1000)
+    assert max(one.stop - one.start for one in cut.stretches) <= 1000
     with dask.config.set({"xrefl.merging.kept-rows": 2000}):
         assert not cut.are_kept
 
