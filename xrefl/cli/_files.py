@@ -23,6 +23,7 @@ __all__ = [
     "remedy",
     "report",
     "require_apart",
+    "require_format",
     "require_merged",
     "require_wavelength",
 ]
@@ -106,6 +107,21 @@ def remedy(source: Path, instead: str, *kinds: type[XreflError]) -> Iterator[Non
     except kinds as error:
         what = re.split(r"[;.] ", str(error), maxsplit=1)[0]
         raise type(error)(f"{source}: {what}; {instead}") from None
+
+
+def require_format(target: Path, what: str, suffix: str, other: str) -> None:
+    """Refuse to write one format into a file with the name of the other.
+
+    Raises
+    ------
+    BadParameter
+        The name ends as those of the other format.
+    """
+    if target.name.lower().removesuffix(".gz").endswith(other):
+        raise typer.BadParameter(
+            f"{target} would have the name of another format: OUT is written as {what}; give it a "
+            f"name that ends in {suffix}"
+        )
 
 
 def require_merged(source: Path, ds: xr.Dataset) -> None:

@@ -59,7 +59,8 @@ def batches_of(ds: xr.Dataset) -> str:
     texts = [f"{run[0]} to {run[-1]}" if len(run) > 1 else str(run[0]) for run in runs]
     if len(texts) > _MOST_RUNS:
         texts = [*texts[: _MOST_RUNS - 1], f"... {texts[-1]}"]
-    return f"{len(numbers):,}, numbers {', '.join(texts)}, phi {phi[0]:g}° to {phi[1]:g}°"
+    turned = f", phi {phi[0]:g}° to {phi[1]:g}°" if any(phi) else ""  # 0 stands for not known
+    return f"{len(numbers):,}, numbers {', '.join(texts)}{turned}"
 
 
 def spacegroup_of(ds: xr.Dataset | xr.DataArray) -> str:

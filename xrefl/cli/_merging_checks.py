@@ -72,7 +72,8 @@ def suffix_of(wanted: Wanted, sources: Sequence[Path], options: set[str]) -> str
     Raises
     ------
     BadParameter
-        Nothing is asked for, or options do not go together, or what is read would be written over.
+        Nothing is asked for, or options do not go together, or what is read would be written over,
+        or is the standard input.
     FileNotFoundError, PermissionError
         There is no such file or folder, or it may not be written to.
     """
@@ -87,6 +88,11 @@ def suffix_of(wanted: Wanted, sources: Sequence[Path], options: set[str]) -> str
     _require_different(sources)
     compared = None if wanted.compare is None else file_and_label(wanted.compare)[0]
     for path in (*sources, *([] if compared is None else [compared])):
+        if str(path) == "-":
+            raise typer.BadParameter(
+                "merge reads a file more than once, so it takes none from the standard input; give "
+                "the names of files"
+            )
         path.stat()  # raises before the work is done
     if wanted.target is None:
         return ""

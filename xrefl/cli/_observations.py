@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import typer
 
 from xrefl.cli._data_to_scale import naming
+from xrefl.cli._opened import open_rows
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -218,12 +219,11 @@ def _of_file(source: Path, select: Sequence[str] = ()) -> xr.Dataset:
     """Open a file; of a CIF with merged and unmerged data the latter."""
     from xrefl.errors import FormatError
     from xrefl.hkl.crystal import is_merged
-    from xrefl.io.reflections import open_reflections
     from xrefl.io.refln_cif.open import open_refln_cif
 
     if select:
         return open_refln_cif(source, kind="unmerged", select=_selection(select))
-    ds = open_reflections(source)
+    ds = open_rows(source, source)
     if is_merged(ds) and "block" in ds.attrs:
         with suppress(FormatError):
             other = open_refln_cif(source, kind="unmerged")

@@ -44,6 +44,16 @@ _REMEDIES = (
     (r", model\.isel\(atom=\.\.\.\)", " of the file"),
     (r"Check the space group, or assign the cell .*? spacegroup=\.\.\.\)", "Check --spacegroup"),
     (r"which xrefl\.open_model reads", "which xrefl sfcalc reads"),
+    (r"an MTZ file, which xrefl\.open_mtz opens", "an MTZ file, no model"),
+    (r"; open_model reads PDB and CIF", "; give a model as PDB or CIF"),
+    (
+        r"; reflections are opened by xrefl\.open_reflections",
+        "; give a model, if this is a file of reflections",
+    ),
+    (
+        r"^\[Errno \d+\] (No space left on device)$",
+        r"the output could not be written: \1; make room, or send it elsewhere",
+    ),
     *OF_MERGING,
     *OF_REFLECTIONS,
 )

@@ -8,6 +8,7 @@ from typing import IO, TYPE_CHECKING
 import typer
 
 from xrefl.cli._files import check_suffix
+from xrefl.cli._opened import open_rows
 from xrefl.cli._progress import progress
 from xrefl.cli._streams import outgoing
 
@@ -78,10 +79,8 @@ def write_reflections(ds: xr.Dataset, target: Path, suffix: str, *, quiet: bool)
 
 def opened(content: Path | IO[bytes], name: Path) -> xr.Dataset:
     """Return reflections as they are in a file; what is large stays there until it is used."""
-    from xrefl.io.reflections import open_reflections
-
     large = name.is_dir() or (name.is_file() and name.stat().st_size > _LARGE)
-    return open_reflections(content, chunks={} if large else None)
+    return open_rows(content, name, chunks={} if large else None)
 
 
 def _require_numbers(ds: xr.Dataset) -> None:

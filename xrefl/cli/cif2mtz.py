@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from xrefl.cli._command import Quiet
-from xrefl.cli._files import require_apart, require_wavelength
+from xrefl.cli._files import require_apart, require_format, require_wavelength
 from xrefl.cli._progress import progress
 from xrefl.cli._streams import incoming, outgoing, refuse_terminal
 
@@ -82,6 +82,7 @@ def cif2mtz(
     if source is None or target is None:
         raise typer.BadParameter("give the files IN.cif and OUT.mtz")
     require_apart(target, source, spec)
+    require_format(target, "MTZ", ".mtz", ".cif")
     require_wavelength(wavelength)
     if str(target) == "-":
         refuse_terminal("an MTZ file")

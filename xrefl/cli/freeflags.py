@@ -173,7 +173,11 @@ def freeflags(
             options: dict[str, Any] = {"method": "thin_shells" if thin_shells else "random"}
             number = 2 if convention == "phenix" and sets is None else sets
             flags = make_free_flags(
-                ds, fraction=fraction or _USUAL, n_sets=number, seed=seed, **options
+                ds,
+                fraction=_USUAL if fraction is None else fraction,
+                n_sets=number,
+                seed=seed,
+                **options,
             )
             if convention == "phenix":
                 flags = (

@@ -15,6 +15,7 @@ from xrefl.cli._info_json import show_json, show_map_json
 from xrefl.cli._info_map import facts_of_map
 from xrefl.cli._info_model import facts_of_model
 from xrefl.cli._info_rows import show_aligned, show_tsv
+from xrefl.cli._opened import open_rows
 from xrefl.cli._progress import progress
 from xrefl.cli._streams import incoming
 from xrefl.cli._tables import show_facts, show_table
@@ -110,7 +111,6 @@ def info(
     from xrefl import tutorial
     from xrefl.errors import FormatError
     from xrefl.io.guess import looks_like_map
-    from xrefl.io.reflections import open_reflections
     from xrefl.io.source import as_source
 
     if (file is None) == (example is None):
@@ -137,7 +137,7 @@ def info(
         return
     options = {} if block is None else {"block": block}
     try:
-        ds = open_reflections(content, chunks=chunks, **options)
+        ds = open_rows(content, path, chunks=chunks, **options)
     except FormatError:
         if any(chosen) or path.is_dir() or not _shown_as_model(path, content, block):
             raise

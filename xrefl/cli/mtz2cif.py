@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from xrefl.cli._command import Quiet
-from xrefl.cli._files import require_apart, require_wavelength
+from xrefl.cli._files import require_apart, require_format, require_wavelength
 from xrefl.cli._progress import progress
 from xrefl.cli._streams import incoming, outgoing
 
@@ -96,6 +96,7 @@ def mtz2cif(
     if source is None or target is None:
         raise typer.BadParameter("give IN.mtz and OUT.cif")
     require_apart(target, source, spec)
+    require_format(target, "CIF", ".cif", ".mtz")
     require_wavelength(wavelength)
     from xrefl.io.convert.mtz_to_cif import mtz_to_cif
 
