@@ -16,7 +16,7 @@ __all__ = ["item", "library", "plot"]
 # Okabe & Ito (2008): told apart by all kinds of colour vision.
 _COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 _INK, _FAINT, _ICE = "#333a45", "#e4e7ec", "#56B4E9"
-_HEIGHT = 340
+_HEIGHT, _ROW = 340, 28  # of a figure, and of each further row of its legend
 _FONT = "system-ui, sans-serif"
 
 # Ticks at round d for the range that is shown, and their labels.
@@ -64,7 +64,7 @@ def plot(figure: Graph | Density) -> Any:
     figure_of = _module("plotting").figure
 
     drawn: Any = figure_of(
-        height=_HEIGHT,
+        height=_HEIGHT + _ROW * max((len(figure.series) - 1) // 2, 0),
         sizing_mode="stretch_width",
         min_width=200,
         tools="pan,box_zoom,wheel_zoom,reset,save",

@@ -65,6 +65,24 @@ def _subscripts(element: str) -> str:
     return re.sub(r"_(\d)", lambda match: "₀₁₂₃₄₅"[int(match[1])], element)
 
 
+def _together(elements: list[str], word: str) -> str:
+    """Return elements with directions of the same together.
+
+    Examples
+    --------
+    >>> _together(["2₁ axis along a", "2₁ axis along b", "glide plane perpendicular to a"], "or")
+    '2₁ axis along a or b or glide plane perpendicular to a'
+    """
+    groups: dict[str, list[str]] = {}
+    for element in elements:
+        what, place, where = re.split(r"( along | perpendicular to )", element, maxsplit=1)
+        groups.setdefault(what + place, []).append(where)
+    return f" {word} ".join(
+        what + f" {word} ".join([", ".join(places[:-1]), places[-1]] if places[1:] else places)
+        for what, places in groups.items()
+    )
+
+
 def _table(found: xr.Dataset) -> Table:
     rows = []
     for place in range(found.sizes["condition"]):
@@ -88,7 +106,11 @@ def _table(found: xr.Dataset) -> Table:
 
 def _findings(found: xr.Dataset, name: str, number_of: int, agreeing: list[str]) -> list[Finding]:
     if not found.sizes["condition"]:
-        return [Finding("good", "No group of this Laue class and lattice has conditions.")]
+        return [
+            Finding(
+                "good", "No space group of this Laue class and lattice has systematic absences."
+            )
+        ]
     verdicts = found["verdict"].values.astype(str)
     if (verdicts == _UNMEASURED).all():
         text = (
@@ -99,8 +121,8 @@ def _findings(found: xr.Dataset, name: str, number_of: int, agreeing: list[str])
     elements = np.array([_subscripts(one) for one in found["element"].values.astype(str)])
     holding = sorted(set(elements[verdicts == _HOLDS]))
     violated = sorted(set(elements[verdicts == _VIOLATED]) - set(holding))
-    shown = [", ".join(holding)] if holding else []
-    shown += [f"no {' or '.join(violated)}"] if violated else []
+    shown = [_together(holding, "and")] if holding else []
+    shown += [f"no {_together(violated, 'or')}"] if violated else []
     own = found["agrees"].values[found["number"].values == number_of]
     agrees = bool(own.any()) or not len(own)
     if not shown:
@@ -113,7 +135,9 @@ def _findings(found: xr.Dataset, name: str, number_of: int, agreeing: list[str])
     if agrees:
         text += f", which agrees with the space group of the file, {name}."
         if unknown := sorted(set(elements[verdicts == _UNMEASURED]) - set(holding)):
-            text += f" Reflections that would tell of {', '.join(unknown)} are not in the data."
+            text += (
+                f" Reflections that would tell of {_together(unknown, 'or')} are not in the data."
+            )
         return [Finding("good", text, len(agreeing), _THRESHOLD, OWN)]
     text += f", which contradicts the space group of the file, {name}; groups that agree: "
     return [Finding("warning", f"{text}{_listed(agreeing)}.", len(agreeing), _THRESHOLD, OWN)]

@@ -19,6 +19,8 @@ __all__ = ["section"]
 
 KEY, TITLE = "anisotropy", "Anisotropy"
 _MILD, _STRONG = 10.0, 25.0
+_SOURCE = "anisotropy server of Strong et al., 2006"
+_NO_ROOM = "The symmetry of the crystal leaves no room for anisotropy."
 
 
 def section(subject: Subject) -> Section:
@@ -39,9 +41,12 @@ def section(subject: Subject) -> Section:
     if sure >= _MILD:
         text += f", and data are weakest along {labels[int(np.argmax(found['b'].values))]}"
     text += "."
+    threshold, source = (
+        "10 Å² mild, 25 Å² strong, 50 Å² severe, two standard errors below the estimate",
+        _SOURCE,
+    )
     if len(allowed_tensors(*crystal(subject.merged))) == 0:
-        text = "The symmetry of the crystal leaves no room for anisotropy."
-    threshold = "10 Å² mild, 25 Å² strong, 50 Å² severe, two standard errors below the estimate"
+        text, threshold, source = _NO_ROOM, "", ""
     return Section(
         KEY,
         TITLE,
@@ -54,11 +59,9 @@ def section(subject: Subject) -> Section:
         tables=[_table(found, labels)],
         figures=_figures(found, labels),
         findings=[
-            Finding(
-                graded(sure, _MILD, _STRONG), text, delta, threshold, "Strong et al., 2006"
-            )
+            Finding(graded(sure, _MILD, _STRONG), text, delta, threshold, source),
         ],
-    )  # fmt: skip
+    )
 
 
 def _word(delta: float) -> str:

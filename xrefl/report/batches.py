@@ -10,13 +10,14 @@ from xrefl.report.figures import Axis, Graph, Level, Series
 from xrefl.report.findings import Finding
 from xrefl.report.section import Section
 from xrefl.report.subject import Subject
-from xrefl.report.words import OWN, number, percent, plural
+from xrefl.report.words import OWN, count, number, percent, plural
 
 __all__ = ["section"]
 
 KEY, TITLE = "batches", "Batches"
 _MOST, _DOTS = 400, 100
 _FAR = 5.0
+_FEWEST, _SCALES, _UNEVEN = 5, 1.5, 0.25
 _NORMAL = 1.4826  # standard deviation of a normal distribution in median absolute deviations
 _LEAST_HARM = -0.001
 
@@ -53,7 +54,10 @@ def _figures(stats: xr.Dataset, label: str) -> list[Graph]:
     axes = {
         "R by batch": (Axis("R", "percent", (0.0, min(1.1 * _largest(r, 0.05), 2.0))), r),
         "Scale by batch": (
-            Axis("scale to the mean", limits=(-_largest(-scale, -0.9), _largest(scale, 1.1))),
+            Axis(
+                "scale to the mean",
+                limits=(0.97 * -_largest(-scale, -0.9), 1.03 * _largest(scale, 1.1)),
+            ),
             scale,
         ),
         "ΔCC1/2 by batch": (Axis("ΔCC1/2", limits=(-far, far)), delta),
@@ -101,9 +105,9 @@ def _width(first: float, last: float) -> int:
 
 
 def _findings(stats: xr.Dataset) -> list[Finding]:
-    found = []
+    found = _of_scale(stats)
     r = stats["r_merge"].values
-    if np.isfinite(r).sum() >= 5:
+    if np.isfinite(r).sum() >= _FEWEST:
         median = float(np.nanmedian(r))
         spread = _NORMAL * float(np.nanmedian(np.abs(r - median)))
         far = stats["batch"].values[r > median + _FAR * max(spread, 0.05 * median)]
@@ -114,6 +118,14 @@ def _findings(stats: xr.Dataset) -> list[Finding]:
                 f"{percent(median)}: {_listed(far)}."
             )
             found.append(Finding("warning", text, len(far), threshold, OWN))
+        elif spread > _UNEVEN * median:
+            low, high = np.nanpercentile(r, (10, 90)).tolist()
+            text = (
+                f"R differs between batches: it goes from {percent(low)} to {percent(high)} (10 % "
+                f"and 90 % of them), with a median of {percent(median)}."
+            )
+            threshold = "standard deviation of a robust estimate up to a quarter of the median"
+            found.append(Finding("note", text, spread, threshold, OWN))
         else:
             text = f"R is even over the batches; its median is {percent(median)}."
             found.append(Finding("good", text, median, threshold, OWN))
@@ -121,12 +133,31 @@ def _findings(stats: xr.Dataset) -> list[Finding]:
     bad = delta < _LEAST_HARM
     if bad.any():
         worst = stats["batch"].values[np.argsort(delta)][: int(bad.sum())]
-        text = (
-            f"CC1/2 rises without {plural(len(worst), 'batch', 'batches')}: {_listed(worst)}; "
-            f"most, by {number(-np.nanmin(delta), 4)}, without {worst[0]}."
-        )
+        most = f"by {number(-np.nanmin(delta), 4)} without batch {worst[0]}"
+        text = f"CC1/2 rises {most}."
+        if len(worst) > 1:
+            text = (
+                f"CC1/2 rises without each of {count(len(worst))} batches: {_listed(worst)}; "
+                f"most {most}."
+            )
         found.append(Finding("warning", text, float(np.nanmin(delta)), "ΔCC1/2 above -0.001", OWN))
     return found
+
+
+def _of_scale(stats: xr.Dataset) -> list[Finding]:
+    scale = stats["scale"].values
+    known = scale[np.isfinite(scale)]
+    if len(known) < _FEWEST:
+        return []
+    low, high = np.percentile(known, (10, 90)).tolist()
+    if low > 0 and high / low <= _SCALES:
+        return []
+    text = (
+        f"The scale of batches goes from {number(low)} to {number(high)} of the mean (10 % and 90 "
+        "% of them): the observations are probably not scaled."
+    )
+    value = high / low if low > 0 else float("nan")
+    return [Finding("warning", text, value, f"a ratio of {_SCALES}", OWN)]
 
 
 def _listed(batches: np.ndarray) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
+from xrefl.crystal.generate import count_reflections
+from xrefl.hkl.crystal import crystal
 from xrefl.report.figures import Axis, Graph, Level, Series, resolution
 from xrefl.report.findings import Finding, graded
 from xrefl.report.section import Section, Table
@@ -19,6 +21,7 @@ __all__ = ["section"]
 KEY, TITLE = "completeness", "Completeness"
 _OVERALL, _OUTER, _LOW = 0.93, 0.70, 0.95
 _SOME = 10
+_BEGINNING, _LATE = 10.0, 6.0
 
 
 def section(subject: Subject) -> Section:
@@ -56,7 +59,10 @@ def section(subject: Subject) -> Section:
                   total=True)
         ],
         figures=[_figure(inv_d2.values, parts)],
-        findings=_findings(overall, parts, texts, found["n_possible"].values),
+        findings=[
+            *_findings(overall, parts, texts, found["n_possible"].values),
+            *_of_beginning(subject),
+        ],
     )  # fmt: skip
 
 
@@ -105,7 +111,10 @@ def _of_observations(subject: Subject, stats: xr.Dataset) -> Section:
         },
         tables=[Table("By resolution", heads, rows, total=True)],
         figures=[_figure(s, parts, anomalous), multiplicity],
-        findings=_findings(overall[3], parts, texts, stats["n_possible"].values),
+        findings=[
+            *_findings(overall[3], parts, texts, stats["n_possible"].values),
+            *_of_beginning(subject),
+        ],
     )
 
 
@@ -152,11 +161,28 @@ def _findings(
                 Finding(
                     graded(parts[0], _LOW, 0.85) if missing >= _SOME else "note",
                     f"At low resolution, {texts[0]} Å, {count(missing)} of "
-                    f"{plural(possible[0], 'reflection')} are missing ({percent(1 - parts[0])}), "
-                    "which maps suffer from most.",
+                    f"{plural(possible[0], 'reflection')} {'is' if missing == 1 else 'are'} "
+                    f"missing ({percent(1 - parts[0])}), which maps suffer from most.",
                     float(parts[0]),
                     "at least 95 %",
                     OWN,
                 )
             )
     return found
+
+
+def _of_beginning(subject: Subject) -> list[Finding]:
+    """Return what is to be said of reflections beyond the low-resolution limit."""
+    low = subject.limits[0]
+    if low >= _BEGINNING:
+        return []
+    of = crystal(subject.merged)
+    beyond = count_reflections(of.cell, of.spacegroup, low * (1 + 1e-6))
+    if beyond < _SOME:
+        return []
+    text = (
+        f"The data begin at {low:.2f} Å: all {plural(beyond, 'reflection')} of lower resolution "
+        "are missing, on which solvent and the outline of molecules depend."
+    )
+    threshold = "from 10 Å on, and 6 Å, if the cell has 10 reflections beyond"
+    return [Finding(graded(low, _BEGINNING, _LATE), text, low, threshold, OWN)]

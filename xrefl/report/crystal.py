@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import xarray as xr
 
@@ -24,7 +26,10 @@ def section(subject: Subject) -> Section:
     """Return what the data say of themselves."""
     facts = _facts(subject)
     tables = [*_data_sets(subject.given), *([_columns(subject.given)] if subject.is_merged else [])]
-    return Section(KEY, TITLE, facts=facts, tables=tables, findings=_findings(subject))
+    values = _values(subject)
+    return Section(
+        KEY, TITLE, facts=facts, tables=tables, findings=_findings(subject), values=values
+    )
 
 
 def _facts(subject: Subject) -> list[tuple[str, str]]:
@@ -41,16 +46,28 @@ def _facts(subject: Subject) -> list[tuple[str, str]]:
         facts.append(("volume", f"{number(unit_cell(ds).volume, 0)} Å³"))
     if "wavelength" in ds.attrs:
         facts.append(("wavelength", f"{ds.attrs['wavelength']:.5g} Å"))
-    facts.append(("columns", " and ".join(subject.chosen.labels[:2])))
+    facts.append(("columns", ", ".join(subject.chosen.labels)))
     if subject.statistics is not None:
         facts.append(("observations", _observations(subject.statistics, ds)))
-    if subject.data is not None:
+    if subject.has_values:
         low, high = subject.limits
         facts.append(("reflections", count(subject.present.sum())))
         facts.append(("resolution", f"{low:.2f} to {high:.2f} Å"))
     if subject.free is not None:
         facts.append(("free set", _free(subject.free)))
     return facts
+
+
+def _values(subject: Subject) -> dict[str, Any]:
+    ds = subject.given
+    values: dict[str, Any] = {"columns": subject.chosen.labels}
+    values |= {name: ds.attrs[name] for name in ("spacegroup", "cell") if name in ds.attrs}
+    if subject.statistics is not None:
+        values["n_observations"] = int(subject.statistics.attrs["n_observations"])
+    if subject.has_values:
+        values["n_reflections"] = int(subject.present.sum())
+        values["dmax"], values["dmin"] = subject.limits
+    return values
 
 
 def _observations(statistics: xr.Dataset, ds: xr.Dataset) -> str:
@@ -98,7 +115,12 @@ def _short(value: float) -> str:
 
 def _findings(subject: Subject) -> list[Finding]:
     found = []
-    if subject.data is not None:
+    if subject.data is None:
+        text = "The data do not state a unit cell, so that most of what follows cannot be told."
+        found.append(Finding("warning", text))
+    elif not subject.has_values:
+        found.append(Finding("warning", f"No reflection has a value of {subject.chosen.value}."))
+    else:
         found += _of_absences(subject)
         if SIGI in subject.data:
             sigma = subject.data[SIGI].values[subject.present]
@@ -151,6 +173,6 @@ def _of_free_set(flags: xr.DataArray) -> list[Finding]:
             fraction,
             f"{percent(_FEWEST_FREE, 0)} to {percent(_MOST_FREE, 0)}, and at least "
             f"{_ENOUGH_FREE} reflections",
-            "Brünger, 1997",
+            OWN,
         )
     ]

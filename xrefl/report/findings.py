@@ -28,7 +28,7 @@ class Finding:
     threshold : str
         What the number is compared with, in words; empty if with nothing.
     source : str
-        Who proposed the threshold; "xrefl" if it is our own.
+        Who proposed the threshold; "xrefl's own" if it is ours.
     """
 
     severity: Severity
@@ -43,8 +43,8 @@ class Finding:
 
         Examples
         --------
-        >>> Finding("good", "...", 0.99, "above 0.95", "xrefl").basis
-        'above 0.95 (xrefl)'
+        >>> Finding("good", "...", 0.99, "above 0.95", "xrefl's own").basis
+        "above 0.95 (xrefl's own)"
         """
         source = f"({self.source})" if self.source else ""
         return " ".join(part for part in (self.threshold, source) if part)

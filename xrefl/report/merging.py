@@ -20,6 +20,9 @@ KEY, TITLE = "merging", "Agreement of observations"
 _R_FACTORS = {"r_merge": "R-merge", "r_meas": "R-meas", "r_pim": "R-pim"}
 _CC, _CC_ANOM, _INNER_R, _CHI = 0.3, 0.3, 0.1, (0.7, 1.4)
 _FEWEST_PAIRS = 20
+_ONCE = "No reflection was observed twice, so there is no CC1/2."
+_SMALL = "σ are too small, or there are outliers, or no common scale"
+_LARGE = "σ are too large"
 
 
 def section(subject: Subject) -> Section | None:
@@ -28,7 +31,8 @@ def section(subject: Subject) -> Section | None:
     if stats is None:
         return None
     if "shell" not in stats.dims:
-        return Section(KEY, TITLE, facts=_overall_facts(stats, ""), values=_overall(stats, ""))
+        return Section(KEY, TITLE, facts=_overall_facts(stats, ""), values=_overall(stats, ""),
+                       findings=_without_shells(stats))  # fmt: skip
     s = stats["inv_d2"].values
     return Section(
         KEY,
@@ -161,11 +165,18 @@ def _findings(stats: xr.Dataset) -> list[Finding]:
         severity: Severity = "good"
         if not _CHI[0] <= chi <= _CHI[1]:
             severity = "note"
-            about = f"σ are too {'small' if chi > 1 else 'large'} by a factor of about "
-            about += number(max(chi, 1 / chi) ** 0.5)
+            about = f"they scatter {number(chi**0.5)} times as much as their σ tell. "
+            about += _SMALL if chi > 1 else _LARGE
         text = f"χ² of the observations is {number(chi)}: {about}."
         found.append(Finding(severity, text, chi, "0.7 to 1.4, 1 being right", OWN))
     return [*found, *_of_anomalous(stats)]
+
+
+def _without_shells(stats: xr.Dataset) -> list[Finding]:
+    r, cc = float(stats["r_meas"]), float(stats["cc_half"])
+    if not np.isfinite(r):
+        return [Finding("note", _ONCE)]
+    return [Finding("note", f"R-meas is {percent(r)} and CC1/2 {number(cc, 4)} overall.", r)]
 
 
 def _of_resolution(stats: xr.Dataset) -> list[Finding]:
@@ -183,7 +194,7 @@ def _of_resolution(stats: xr.Dataset) -> list[Finding]:
     if np.isfinite(float(stats["cc_half_overall"])):
         text = f"{overall}; where it falls below 0.3 cannot be told from these shells."
         return [Finding("note", text, float(stats["cc_half_overall"]), threshold, EVANS)]
-    return [Finding("note", "No reflection was observed twice, so there is no CC1/2.")]
+    return [Finding("note", _ONCE)]
 
 
 def _of_anomalous(stats: xr.Dataset) -> list[Finding]:

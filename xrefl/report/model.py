@@ -21,6 +21,8 @@ __all__ = ["section"]
 KEY, TITLE = "model", "Data and model"
 _EACH, _FEWEST, _MOST = 100, 5, 20
 _GAP, _SMALL = 0.06, 0.10
+_POOR, _WRONG = 0.35, 0.45
+_ATOMIC = 1.2  # Å, as far as data of atomic resolution go at least
 _K_SOL, _B_SOL = (0.2, 0.6), (10.0, 120.0)
 _DOTS, _BINS = 3000, (110, 110)
 _TAIL = 99.5
@@ -142,6 +144,17 @@ def _table(ds: xr.Dataset, parts: dict[str, xr.Dataset], shells: Shells) -> Tabl
     return Table("By resolution", list(columns), rows, total=True)
 
 
+def _of_work(r: float, name: str) -> Finding:
+    grade = graded(r, _POOR, _WRONG)
+    text = f"The model explains the data with an {name} of {percent(r)}"
+    if grade == "warning":
+        text = f"The model hardly explains the data: {name} is {percent(r)}"
+    elif grade == "note":
+        text = f"The model explains the data poorly: {name} is {percent(r)}"
+    threshold = "at most 35 %, and 45 %; 59 % is expected of atoms at random, 83 % if centric"
+    return Finding(grade, f"{text}.", r, threshold, "values of Wilson, 1950; limits xrefl's own")
+
+
 def _findings(fit: ModelFit, overall: dict[str, float], n_free: int) -> list[Finding]:
     found = []
     if fit.has_free:
@@ -153,15 +166,16 @@ def _findings(fit: ModelFit, overall: dict[str, float], n_free: int) -> list[Fin
             text += f" that means little with {plural(n_free, 'free reflection')}"
         threshold = "difference of at most 6 %, and not below 0"
         grade = "note" if gap < -2 * error else graded(gap - 2 * error, _GAP, _SMALL)
-        found.append(Finding(grade, f"{text}.", gap, threshold, OWN))
+        found += [_of_work(work, "R-work"), Finding(grade, f"{text}.", gap, threshold, OWN)]
     else:
         r = overall["R"]
         limit = " of reflections with I > 2σ(I)" if fit.strong_only else ""
         text = f"R is {percent(r)}{limit}; there is no free set."
-        threshold = "R of 10 %, and 15 %" if fit.strong_only else ""
-        grade = graded(r, 0.10, 0.15) if fit.strong_only else "note"
-        source = f"{CHECK_CIF}, RFACG01" if fit.strong_only else ""
-        found.append(Finding(grade, text, r, threshold, source))
+        if fit.strong_only and float(reflections.d(fit.ds).min()) <= _ATOMIC:
+            source = f"{CHECK_CIF}, RFACG01"
+            found.append(Finding(graded(r, 0.10, 0.15), text, r, "R of 10 %, and 15 %", source))
+        else:
+            found += [_of_work(r, "R"), Finding("note", text, r)]
     result = fit.result
     if np.isfinite(result.k_sol):
         usual = _K_SOL[0] <= result.k_sol <= _K_SOL[1] and _B_SOL[0] <= result.b_sol <= _B_SOL[1]

@@ -52,8 +52,12 @@ class Report:
     def to_dict(self) -> dict[str, Any]:
         """Return findings and sections as dictionaries, lists, texts and numbers.
 
-        What is not known is None. Figures have their curves; of a density plot it is those
-        over it.
+        ``title``, ``subtitle``, ``generator``, and two lists. Each of the ``findings`` has
+        ``section`` (the key of its section), ``severity``, ``text``, ``value``, ``threshold`` and
+        ``source``. Each of the ``sections`` has a ``key`` of its own and a ``title``; those that
+        cannot be made have a ``problem``, others ``values`` (numbers by name), ``facts``,
+        ``findings``, ``prose``, ``tables`` (of texts, as they are read) and ``figures``, with
+        their curves; of a density plot it is those over it. What is not known is None.
         """
         found = {
             "title": self.title,
@@ -71,6 +75,8 @@ class Report:
 
     def to_json(self, path: str | os.PathLike[str] | None = None) -> str:
         """Return the report as JSON, and write it to a file if one is named.
+
+        It has what `to_dict` returns; what is not known is null.
 
         Raises
         ------

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
+from xrefl.errors import MillerIndexError
 from xrefl.quality.ice import ICE_RINGS, ice_rings
 from xrefl.report.figures import Axis, Density, Graph, Level, Series, Span, resolution
 from xrefl.report.findings import Finding
@@ -27,6 +28,11 @@ def section(subject: Subject) -> Section:
     """Return the density of I/σ against resolution, its mean in shells, and ice rings."""
     ds = subject.with_sigma
     rows = np.flatnonzero(subject.present & (ds[SIGI].values > 0))
+    if not len(rows):
+        raise MillerIndexError(
+            f"no reflection has a value of {subject.chosen.value} and a positive "
+            f"{subject.chosen.sigma}"
+        )
     data = ds.isel(hkl=rows)
     s = subject.inv_d2[rows]
     ratio = data[I].values / data[SIGI].values

@@ -90,7 +90,8 @@ class Subject:
     @property
     def intensity_name(self) -> str:
         """What intensities are called in sentences."""
-        return f"{self.chosen.value}²" if self.chosen.is_amplitude else self.chosen.value
+        both = [one for one in (self.chosen.value, self.chosen.mate) if one is not None]
+        return " and ".join(f"{one}²" if self.chosen.is_amplitude else one for one in both)
 
     @cached_property
     def present(self) -> NDArray[np.bool_]:
@@ -98,6 +99,11 @@ class Subject:
         ds = self.merged
         known = np.isfinite(ds[I].values) & ~reflections.absent(ds).values
         return np.asarray(known & (self.inv_d2 > 0), np.bool_)
+
+    @property
+    def has_values(self) -> bool:
+        """Whether there is a unit cell, and a reflection that has a value."""
+        return self.data is not None and bool(self.present.any())
 
     @cached_property
     def inv_d2(self) -> NDArray[np.float64]:

@@ -48,7 +48,7 @@ def section(subject: Subject) -> Section:
 
 def _findings(found: xr.Dataset, completeness: float, rows: list[list[str]]) -> list[Finding]:
     threshold = "20 % of the origin peak"
-    source = "Zwart, Grosse-Kunstleve & Adams, 2005"
+    source = "after Zwart, Grosse-Kunstleve & Adams, 2005; limit xrefl's own"
     if not rows:
         text = "The Patterson map has no peak of 5 % of the origin peak far from the origin."
         findings = [Finding("good", text, 0.0, threshold, source)]

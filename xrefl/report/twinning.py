@@ -20,7 +20,7 @@ KEY, TITLE = "twinning", "Twinning"
 _FEWEST = 100
 _NOTE, _WARNING = 0.47, 0.44
 _SOME, _MUCH = 0.05, 0.10
-_SAME = 0.45
+_SAME, _RELATED = 0.45, 0.8
 
 
 def section(subject: Subject) -> Section:
@@ -49,6 +49,7 @@ def section(subject: Subject) -> Section:
             "mean_l2": float(found["mean_l2"]),
             "twin_fraction_of_l": float(found["twin_fraction"]),
             "twin_laws": [str(law) for law in laws["law"].values],
+            "twin_fractions": laws["alpha_h"].values,
         },
         tables=tables,
         figures=[_figure(found)] if n else [],
@@ -91,8 +92,8 @@ def _of_l(found: xr.Dataset, n: int, all_centric: bool) -> Finding:
     text = f"The L-test shows no twinning: ⟨|L|⟩ is {number(mean, 3)}."
     if grade != "good":
         text = (
-            f"The L-test tells of twinning: ⟨|L|⟩ is {number(mean, 3)}, as with a twin fraction of "
-            f"{number(fraction)}."
+            f"The L-test indicates twinning: ⟨|L|⟩ is {number(mean, 3)}, as with a twin fraction "
+            f"of {number(fraction)}, or more if data are noisy."
         )
     return Finding(grade, text, mean, threshold, source)
 
@@ -100,7 +101,15 @@ def _of_l(found: xr.Dataset, n: int, all_centric: bool) -> Finding:
 def _of_laws(laws: xr.Dataset, found: xr.Dataset, n: int) -> list[Finding]:
     if not laws.sizes["law"]:
         text = "The lattice allows no twin law."
-        return [Finding("good", text, 0, "obliquity of 3°", "Le Page, 1982")]
+        return [
+            Finding(
+                "good",
+                text,
+                0,
+                "obliquity of up to 3°",
+                "obliquity of Le Page, 1982; limit xrefl's own",
+            )
+        ]
     estimates, source = laws["alpha_h"].values, "H-test of Yeates, 1988; limits xrefl's own"
     if not np.isfinite(estimates).any():  # as of centrosymmetric crystals
         estimates = laws["alpha_cc"].values
@@ -121,10 +130,16 @@ def _of_laws(laws: xr.Dataset, found: xr.Dataset, n: int) -> list[Finding]:
     text = f"Twin law {names[worst]} has an estimated fraction of {number(alpha)}"
     if twinned:
         return [Finding(graded(alpha, _SOME, _MUCH), f"{text}.", alpha, threshold, source)]
-    more = "the L-test does not confirm it"
-    if alpha > _SAME:
-        more += ", so that the symmetry of the crystal may be higher than its space group"
-    return [Finding("note", f"{text}; {more}.", alpha, threshold, source)]
+    text += "; the L-test does not confirm it"
+    related = float(laws["cc"].values[worst])
+    if n >= _FEWEST and (alpha > _SAME or related > _RELATED):
+        text += (
+            f". Intensities that it relates correlate by {number(related)}: it may be a symmetry "
+            "of the crystal, or nearly one, that its space group lacks"
+        )
+        threshold += f"; correlation of {_RELATED}"
+        return [Finding("warning", f"{text}.", alpha, threshold, source)]
+    return [Finding("note", f"{text}.", alpha, threshold, source)]
 
 
 def _table(laws: xr.Dataset) -> Table:

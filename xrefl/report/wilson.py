@@ -41,8 +41,8 @@ def section(subject: Subject) -> Section:
         KEY,
         TITLE,
         prose=[
-            f"ln(⟨I/ε⟩/Σf²) = ln k - B/(2d²), fitted to shells{fitted_to} (French & Wilson, 1978, "
-            f"Acta Cryst. A34, 517). {about}"
+            f"ln(⟨I/ε⟩/Σf²) = ln k - B/(2d²), fitted to shells{fitted_to} (Wilson, 1942, "
+            f"Nature 150, 152). {about}"
         ],
         facts=[
             ("B", f"{number(found.b, 2)} ± {number(found.se_b, 2)} Å²"),

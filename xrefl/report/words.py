@@ -23,7 +23,7 @@ __all__ = [
 
 OWN = "xrefl's own"
 ACTA_F = "Acta Cryst. F, evaluation criteria"
-EVANS = "Karplus & Diederichs, 2012; Evans & Murshudov, 2013"
+EVANS = "Karplus & Diederichs, 2012; Evans & Murshudov, 2013; the number is xrefl's own"
 CHECK_CIF = "IUCr checkCIF"
 
 
