@@ -87,10 +87,10 @@ def estimates(
     starts = [_starts(piece.codes) for piece in table.pieces]
     edges = np.cumsum([0, *(len(one) - 1 for one in starts)]).tolist()
     count, rows = edges[-1], 3 if separate else 1
-    hkl = empty_columns(3 * count, [np.int32])[0].reshape(3, count)
+    hkl = empty(3 * count, np.int32).reshape(3, count)
     keys = empty(count, np.int64)
-    values, sigmas = (empty(rows * count, dtype).reshape(rows, count) for _ in range(2))
-    counts = empty(rows * count, np.int32).reshape(rows, count)
+    columns = empty_columns(rows * count, [dtype, dtype, np.int32])
+    values, sigmas, counts = (column.reshape(rows, count) for column in columns)
     chi2 = empty(count, dtype)
     for piece, ends, edge in zip(table.pieces, starts, pairwise(edges), strict=True):
         part = slice(*edge)

@@ -7,6 +7,7 @@ observations are read only once.
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import NamedTuple, Self
@@ -31,6 +32,10 @@ __all__ = ["InOrder", "first_sums", "pass_in_order"]
 _BLOCK = 2**15
 # Whether rows are sorted shows in the first few.
 _FIRST_BLOCK = 2**11
+
+
+# Getting new memory for each stretch takes longer than what is done in it.
+_KEPT = threading.local()
 
 
 class InOrder(NamedTuple):
@@ -144,7 +149,6 @@ class _Sums:
         self._deviations = empty(2 * nrow + 2, np.float64).reshape(-1, 2)
         self._excluded = np.zeros(len(EXCLUDED), np.int64)
         self._last, self._size = -1, (0, 0)
-        self._scratch = _Scratch.of(0)
 
     def add(self, block: Block) -> bool:
         """Add rows, or return False if their reflections do not ascend."""
@@ -152,9 +156,7 @@ class _Sums:
 
         nrow = len(block.keys)
         self._excluded += block.excluded
-        if nrow > len(self._scratch.runs):
-            self._scratch = _Scratch.of(nrow)
-        runs, keys, apart, weights, slots, about = self._scratch
+        runs, keys, apart, weights, slots, about = _Scratch.of(nrow)
         runs = runs[:nrow]
         count = _order_kernels.number_runs(
             block.keys, block.use, self._matrices, LIMIT, runs, keys, apart
@@ -185,7 +187,7 @@ class _Sums:
 
 
 class _Scratch(NamedTuple):
-    """Memory for one block, used again for the next."""
+    """Memory for one block, used again for the next of the same thread."""
 
     runs: NDArray[np.int32]
     keys: NDArray[np.int64]
@@ -196,11 +198,17 @@ class _Scratch(NamedTuple):
 
     @classmethod
     def of(cls, nrow: int) -> Self:
-        return cls(
-            np.empty(nrow, np.int32),
-            np.empty(nrow, np.int64),
-            np.empty(nrow, np.bool_),
-            np.empty(nrow),
-            np.empty((2 * nrow, 8)),
-            np.empty((2 * nrow, 4)),
-        )
+        """Return memory for so many rows at least."""
+        scratch = getattr(_KEPT, "scratch", None)
+        if scratch is None or nrow > len(scratch.runs):
+            scratch = cls(
+                np.empty(nrow, np.int32),
+                np.empty(nrow, np.int64),
+                np.empty(nrow, np.bool_),
+                np.empty(nrow),
+                np.empty((2 * nrow, 8)),
+                np.empty((2 * nrow, 4)),
+            )
+            if nrow <= _BLOCK:
+                _KEPT.scratch = scratch
+        return scratch
