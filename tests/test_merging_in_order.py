@@ -36,6 +36,7 @@ def small_blocks(request, monkeypatch):
     monkeypatch.setattr(in_order, "_FIRST_BLOCK", block)
     monkeypatch.setattr(in_order, "_BLOCK", 2 * block)
     monkeypatch.setattr(source, "_ROWS", rows)
+    monkeypatch.setattr(in_order, "_FEW", block)  # both more and fewer are found
 
 
 def found_of(ds: xr.Dataset):

@@ -30,6 +30,8 @@ from xrefl.merging.table import Pieces, Table, Totals, empty_table
 __all__ = ["InOrder", "first_sums", "pass_in_order"]
 
 _BLOCK = 2**15
+# Fewer reflections than this are copied, so that the large pages that they began are free.
+_FEW = 2**16
 # Whether rows are sorted shows in the first few.
 _FIRST_BLOCK = 2**11
 
@@ -179,11 +181,21 @@ class _Sums:
     def part(self, cell: UnitCell | None) -> _Part:
         """Return what was found."""
         one, both = self._size
-        apart = self._apart.select(slice(one))
-        table = self._both.select(slice(both)) if self._together else apart
+        apart = self._cut(self._apart, one)
+        table = self._cut(self._both, both) if self._together else apart
         codes = table.codes if self._together else apart.codes[firsts(apart.codes)] & ~1
         where = located(codes, cell, self._group)
-        return _Part(apart, table, self._deviations[: len(table.codes)], where, self._excluded)
+        deviations = self._deviations[: len(table.codes)]
+        if len(deviations) < _FEW:
+            deviations = deviations.copy()
+        return _Part(apart, table, deviations, where, self._excluded)
+
+    def _cut(self, table: Table, count: int) -> Table:
+        """Return the rows that were written; few of them without the memory behind them."""
+        found = table.select(slice(count))
+        if count >= _FEW:
+            return found
+        return Table(found.codes.copy(), found.n.copy(), found.sums.copy())
 
 
 class _Scratch(NamedTuple):
