@@ -96,10 +96,6 @@ class Pieces:
         sums = [np.empty((0, WIDTH)), *(piece.sums for piece in self.pieces)]
         return Table(self.codes, self.n, np.concatenate(sums))
 
-    def select(self, rows: NDArray[np.bool_]) -> Table:
-        """Return the sums of some of the reflections."""
-        return self.whole().select(rows)
-
 
 def join(first: Table, second: Table) -> Table:
     """Return the table of the observations of two tables."""
